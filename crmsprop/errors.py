@@ -1,0 +1,84 @@
+"""The error types of our own, and the few checks that phrase every range error the same way.
+
+A message names the parameter, the rule and the value: ``rho must be in [0, 1), got 1.2``.
+"""
+
+import math
+import numbers
+from typing import Any
+
+
+class FileFormatError(ValueError):
+    """A file is damaged, truncated, hostile, or not of the kind that was asked for. Nothing was changed."""
+
+
+class DivergenceError(RuntimeError):
+    """The training loss became NaN or infinite. The estimator keeps the last good weights."""
+
+
+class MissingExtraError(RuntimeError):
+    """An optional package is needed and not installed; the message says which extra brings it."""
+
+
+def check_real(name: str, value: Any, interval: str) -> float:
+    """Return `value` as a float if it is a real number in `interval`, such as ``"[0, 1)"`` or ``"(0, inf)"``.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a real number (a bool is not one).
+    ValueError
+        If `value` is NaN, outside of `interval`, or too large for a float.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number in {interval}, got {shown(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.nan
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    above = number >= low if interval[0] == "[" else number > low
+    below = number <= high if interval[-1] == "]" else number < high
+    if math.isnan(number) or not (above and below):
+        raise ValueError(f"{name} must be in {interval}, got {shown(value)}")
+    return number
+
+
+def check_integer(name: str, value: Any, minimum: int) -> int:
+    """Return `value` as an int if it is an integer of at least `minimum`.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not an integer (a bool is not one).
+    ValueError
+        If `value` is less than `minimum`.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer of at least {minimum}, got {shown(value)}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {shown(value)}")
+    return int(value)
+
+
+def check_bool(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False (NumPy's own included); raise TypeError otherwise."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of the strings `choices`; raise ValueError otherwise."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {shown(value)}")
+    return value
+
+
+def shown(value: Any) -> str:
+    """Return ``repr(value)`` for an error message, without its middle where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python prints no integer of more than 4,300 digits
+        return f"<{type(value).__name__} too long to print>"
+    return text if len(text) <= 80 else f"{text[:40]}...{text[-37:]}"

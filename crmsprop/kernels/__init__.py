@@ -1,0 +1,68 @@
+"""The compiled leaf of the package: threaded C kernels under thin Cython wrappers, and their NumPy twins.
+
+reference.py says what each kernel does. The compiled ones are used unless ``CRMSPROP_KERNELS=reference``; nothing
+falls back silently. ``CRMSPROP_ISA`` (baseline, v3 or v4) forces an instruction set; by default the best that the CPU
+has is chosen at import.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+from crmsprop.errors import check_choice
+from crmsprop.kernels._cpu import active_isa, effective_n_threads, openmp_version, supported_isas, use_isa
+
+active_kernels = check_choice(
+    "CRMSPROP_KERNELS", os.environ.get("CRMSPROP_KERNELS", "compiled"), ("compiled", "reference")
+)
+
+if TYPE_CHECKING or active_kernels == "reference":
+    from crmsprop.kernels.reference import (
+        conv2d_backward,
+        conv2d_forward,
+        conv2d_scratch,
+        cross_entropy,
+        dense_backward,
+        dense_forward,
+        dense_scratch,
+        dropout,
+        gather,
+        max_pool2d_backward,
+        max_pool2d_forward,
+        relu_backward,
+        relu_forward,
+        rmsprop_check,
+        rmsprop_step,
+        softmax,
+    )
+else:
+    from crmsprop.kernels._conv2d import conv2d_backward, conv2d_forward, conv2d_scratch
+    from crmsprop.kernels._dense import dense_backward, dense_forward, dense_scratch
+    from crmsprop.kernels._elementwise import dropout, gather, relu_backward, relu_forward
+    from crmsprop.kernels._pool import max_pool2d_backward, max_pool2d_forward
+    from crmsprop.kernels._rmsprop import rmsprop_check, rmsprop_step
+    from crmsprop.kernels._softmax import cross_entropy, softmax
+
+__all__ = [
+    "active_isa",
+    "active_kernels",
+    "conv2d_backward",
+    "conv2d_forward",
+    "conv2d_scratch",
+    "cross_entropy",
+    "dense_backward",
+    "dense_forward",
+    "dense_scratch",
+    "dropout",
+    "effective_n_threads",
+    "gather",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
+    "openmp_version",
+    "relu_backward",
+    "relu_forward",
+    "rmsprop_check",
+    "rmsprop_step",
+    "softmax",
+    "supported_isas",
+    "use_isa",
+]

@@ -1,0 +1,11 @@
+"""Checks at the boundary between Python and C, and only there."""
+
+from numpy cimport ndarray
+
+# `index` >= 0 makes the name `name[index]` in messages: an array of a list.
+cdef int real_of(ndarray array, str name, Py_ssize_t index=*) except -1
+cdef void *reads(ndarray array, str name, int type_number, int ndim, Py_ssize_t index=*) except? NULL
+cdef void *writes(ndarray array, str name, int type_number, int ndim, Py_ssize_t index=*) except? NULL
+cdef int same_shape(ndarray array, str name, ndarray other, str other_name, Py_ssize_t index=*) except -1
+cdef int sized(ndarray array, str name, int axis, Py_ssize_t size) except -1
+cdef int apart(ndarray array, str name, ndarray other, str other_name, Py_ssize_t index=*) except -1

@@ -1,0 +1,182 @@
+"""Compiled convolution; the loops are in src/conv2d.c, the contracts in reference.py."""
+
+cimport numpy as np
+from cython.parallel cimport prange, threadid
+from numpy cimport ndarray
+
+import numpy
+
+from crmsprop.kernels._boundary cimport apart, reads, real_of, same_shape, sized, writes
+from crmsprop.kernels._cpu cimport isa, team
+
+np.import_array()
+
+cdef extern from "conv2d.h":
+    ctypedef Py_ssize_t isize
+    ctypedef struct crm_conv2d:
+        isize images, height, width, channels, kernel_h, kernel_w, filters
+        isize stride_h, stride_w, pad_top, pad_left, rows, columns, pool_h, pool_w, chunk
+        int relu
+        const void *x
+        const void *weight
+        const void *bias
+        const void *dy
+        const void *out
+        void *y
+        void *dx
+        void *dweight
+        void *dbias
+        unsigned char *argmax
+        void *packed
+        void *partials
+    ctypedef struct crm_conv2d_kernels:
+        isize packed_size(const crm_conv2d *, int) noexcept nogil
+        isize forward_scratch(const crm_conv2d *) noexcept nogil
+        isize backward_scratch(const crm_conv2d *) noexcept nogil
+        void pack_forward(const crm_conv2d *) noexcept nogil
+        void pack_backward(const crm_conv2d *) noexcept nogil
+        void forward(const crm_conv2d *, isize, void *) noexcept nogil
+        void backward(const crm_conv2d *, isize, void *) noexcept nogil
+        void reduce(const crm_conv2d *, isize, isize) noexcept nogil
+    const crm_conv2d_kernels *crm_conv2d_table[3][2]
+
+cdef isize CHUNK = 8                 # images a partial weight gradient, unless the partials would take more than
+cdef isize PARTIALS_BYTES = 1 << 25  # this: then fewer, larger chunks; by shapes only, so that bits do not change
+cdef isize REDUCE = 1024             # gradient elements a block of the sum over chunks
+
+
+def conv2d_scratch(x_shape, weight_shape, geometry, dtype, bint training, int n_threads):
+    """Elements of scratch that the calls below need for `n_threads` threads; see reference.conv2d_scratch."""
+    cdef crm_conv2d c
+    cdef Py_ssize_t item = numpy.dtype(dtype).itemsize
+    sizes(&c, x_shape, weight_shape, geometry, item)
+    cdef const crm_conv2d_kernels *kernels = crm_conv2d_table[isa][item == 8]
+    cdef isize forward_size = kernels.packed_size(&c, False) + n_threads * kernels.forward_scratch(&c)
+    if not training:
+        return forward_size
+    return max(forward_size, shared_size(&c, kernels) + n_threads * kernels.backward_scratch(&c))
+
+
+def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray argmax, geometry,
+                   ndarray scratch, int n_threads):
+    """Convolution, bias, ReLU and max-pool of a batch; see reference.conv2d_forward."""
+    cdef int type_number = real_of(x, "x")
+    cdef crm_conv2d c
+    describe(&c, type_number, x, weight, argmax, geometry)
+    c.y = writes(out, "out", type_number, 4)
+    check_output(&c, out, "out")
+    apart(out, "out", x, "x")
+    c.bias = NULL
+    if bias is not None:
+        c.bias = reads(bias, "bias", type_number, 1)
+        sized(bias, "bias", 0, c.filters)
+    cdef const crm_conv2d_kernels *kernels = crm_conv2d_table[isa][type_number == np.NPY_DOUBLE]
+    cdef isize shared = kernels.packed_size(&c, False), each = kernels.forward_scratch(&c), image
+    c.packed = writes(scratch, "scratch", type_number, 1)
+    cdef int threads = room(scratch, shared, each, team(n_threads, work(&c)))
+    cdef char *own = <char *>c.packed + shared * np.PyArray_ITEMSIZE(scratch)
+    each *= np.PyArray_ITEMSIZE(scratch)
+    with nogil:
+        kernels.pack_forward(&c)
+        for image in prange(c.images, num_threads=threads, schedule="dynamic"):
+            kernels.forward(&c, image, own + threadid() * each)
+
+
+def conv2d_backward(ndarray x, ndarray weight, ndarray out, ndarray dy, ndarray argmax, ndarray dx, ndarray dweight,
+                    ndarray dbias, geometry, ndarray scratch, int n_threads):
+    """Gradients of conv2d_forward; see reference.conv2d_backward."""
+    cdef int type_number = real_of(x, "x")
+    cdef crm_conv2d c
+    describe(&c, type_number, x, weight, argmax, geometry)
+    if c.argmax == NULL and c.pool_h * c.pool_w > 1:
+        raise ValueError("argmax must be the array that conv2d_forward filled, got None")
+    describe_gradients(&c, type_number, x, weight, out, dy, dx, dweight, dbias)
+    cdef const crm_conv2d_kernels *kernels = crm_conv2d_table[isa][type_number == np.NPY_DOUBLE]
+    cdef isize item = np.PyArray_ITEMSIZE(scratch), each = kernels.backward_scratch(&c), block
+    c.packed = writes(scratch, "scratch", type_number, 1)
+    cdef int threads = room(scratch, shared_size(&c, kernels), each, team(n_threads, 2 * work(&c)))
+    c.partials = <char *>c.packed + kernels.packed_size(&c, True) * item
+    cdef char *own = <char *>c.packed + shared_size(&c, kernels) * item
+    cdef isize chunks = (c.images + c.chunk - 1) // c.chunk, total = partial_size(&c)
+    each *= item
+    with nogil:
+        if c.dx != NULL:
+            kernels.pack_backward(&c)
+        for block in prange(chunks, num_threads=threads, schedule="dynamic"):
+            kernels.backward(&c, block, own + threadid() * each)
+        for block in prange((total + REDUCE - 1) // REDUCE, num_threads=threads, schedule="static"):
+            kernels.reduce(&c, block * REDUCE, min((block + 1) * REDUCE, total))
+
+
+cdef isize partial_size(const crm_conv2d *c) noexcept nogil:
+    return (c.kernel_h * c.kernel_w * c.channels + 1) * c.filters
+
+
+cdef isize shared_size(const crm_conv2d *c, const crm_conv2d_kernels *kernels) noexcept nogil:
+    """Elements at the head of the backward scratch: packed weights, then one partial gradient a chunk."""
+    return kernels.packed_size(c, True) + (c.images + c.chunk - 1) // c.chunk * partial_size(c)
+
+
+cdef double work(const crm_conv2d *c) noexcept nogil:
+    return <double>c.images * c.rows * c.columns * c.filters * c.kernel_h * c.kernel_w * c.channels
+
+
+cdef int room(ndarray scratch, isize shared, isize each, int threads) except -1:
+    """How many threads, up to `threads`, the scratch has room for; ValueError if not for one."""
+    if np.PyArray_SIZE(scratch) < shared + each:
+        raise ValueError(f"scratch must have at least {shared + each} elements, got {np.PyArray_SIZE(scratch)}")
+    return <int>min(threads, (np.PyArray_SIZE(scratch) - shared) // max(each, 1))
+
+
+cdef int sizes(crm_conv2d *c, x_shape, weight_shape, geometry, Py_ssize_t item) except -1:
+    c.images, c.height, c.width, c.channels = x_shape
+    c.kernel_h, c.kernel_w, _, c.filters = weight_shape
+    (c.stride_h, c.stride_w), (c.pad_top, _, c.pad_left, _), (c.pool_h, c.pool_w), c.relu = geometry
+    rows, columns = geometry.pooled(c.height, c.width, (c.kernel_h, c.kernel_w))
+    if rows < 1 or columns < 1:
+        raise ValueError(f"x must be larger than the windows of {geometry}, got shape {tuple(x_shape)}")
+    if c.pool_h * c.pool_w > 255:
+        raise ValueError(f"geometry.pool must cover at most 255 pixels, got {c.pool_h} x {c.pool_w}")
+    c.rows, c.columns = rows * c.pool_h, columns * c.pool_w
+    c.chunk = max(CHUNK, (c.images * partial_size(c) * item + PARTIALS_BYTES - 1) // PARTIALS_BYTES)
+    return 0
+
+
+cdef int describe(crm_conv2d *c, int type_number, ndarray x, ndarray weight, ndarray argmax, geometry) except -1:
+    c.x = reads(x, "x", type_number, 4)
+    c.weight = reads(weight, "weight", type_number, 4)
+    sized(weight, "weight", 2, np.PyArray_DIM(x, 3))
+    sizes(c, (<object>x).shape, (<object>weight).shape, geometry, np.PyArray_ITEMSIZE(x))
+    c.argmax = NULL
+    if c.pool_h * c.pool_w > 1 and argmax is not None:
+        c.argmax = <unsigned char *>writes(argmax, "argmax", np.NPY_UINT8, 4)
+        check_output(c, argmax, "argmax")
+    return 0
+
+
+cdef int describe_gradients(crm_conv2d *c, int type_number, ndarray x, ndarray weight, ndarray out, ndarray dy,
+                            ndarray dx, ndarray dweight, ndarray dbias) except -1:
+    c.out = reads(out, "out", type_number, 4)
+    check_output(c, out, "out")
+    c.dy = reads(dy, "dy", type_number, 4)
+    same_shape(dy, "dy", out, "out")
+    c.dweight = writes(dweight, "dweight", type_number, 4)
+    same_shape(dweight, "dweight", weight, "weight")
+    c.dbias = c.dx = NULL
+    if dbias is not None:
+        c.dbias = writes(dbias, "dbias", type_number, 1)
+        sized(dbias, "dbias", 0, c.filters)
+    if dx is not None:
+        c.dx = writes(dx, "dx", type_number, 4)
+        same_shape(dx, "dx", x, "x")
+        apart(dx, "dx", x, "x")
+        apart(dx, "dx", dy, "dy")
+    return 0
+
+
+cdef int check_output(const crm_conv2d *c, ndarray array, str name) except -1:
+    sized(array, name, 0, c.images)
+    sized(array, name, 1, c.rows // c.pool_h)
+    sized(array, name, 2, c.columns // c.pool_w)
+    sized(array, name, 3, c.filters)
+    return 0

@@ -1,0 +1,83 @@
+"""What the kernels run on: the instruction set, and how many threads a call may use."""
+
+import os
+
+import joblib
+
+cdef extern from "cpu.h":
+    int crm_best_isa() noexcept nogil
+
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+    #include <omp.h>
+    #define CRM_OPENMP _OPENMP
+    #else
+    #define CRM_OPENMP 0
+    static int omp_get_max_threads(void) { return 1; }
+    #endif
+    """
+    const int CRM_OPENMP
+    int omp_get_max_threads() noexcept nogil
+
+LEVELS = ("baseline", "v3", "v4")
+
+# Below this many elementary operations (about 5 microseconds on one core) waking a thread costs more than it saves.
+cdef double SMALL_WORK = 5e4
+
+cdef bint forked = False
+
+
+def supported_isas():
+    """Names of the instruction sets that this build holds and this CPU runs, the best one last."""
+    return LEVELS[: crm_best_isa() + 1]
+
+
+def active_isa():
+    """Name of the instruction set that the kernels use."""
+    return LEVELS[isa]
+
+
+def use_isa(name):
+    """Make the kernels use instruction set `name`; ValueError if this build or this CPU lacks it."""
+    global isa
+    if name not in supported_isas():
+        raise ValueError(f"CRMSPROP_ISA must be one of {', '.join(supported_isas())} on this machine, got {name!r}")
+    isa = LEVELS.index(name)
+
+
+def openmp_version():
+    """OpenMP's version date as an int, such as 201511, or 0 in a build without OpenMP."""
+    return CRM_OPENMP
+
+
+def effective_n_threads(n_threads=None):
+    """Number of threads that `n_threads` stands for in this process now.
+
+    None means every core that this process may use: the smallest of the CPU affinity, the cgroup quota and
+    ``omp_get_max_threads()``, so that OMP_NUM_THREADS, joblib and threadpoolctl are obeyed.
+    """
+    if n_threads is None:
+        return 1 if forked else min(omp_get_max_threads(), joblib.cpu_count())
+    if isinstance(n_threads, bool) or not hasattr(type(n_threads), "__index__"):
+        raise TypeError(f"n_threads must be None or an integer of at least 1, got {n_threads!r}")
+    if n_threads < 1:
+        raise ValueError(f"n_threads must be None or an integer of at least 1, got {n_threads!r}")
+    return 1 if forked or not CRM_OPENMP else min(int(n_threads), 1024)
+
+
+cdef int team(int n_threads, double work) noexcept nogil:
+    """Threads for a call of `work` elementary operations: one where it is small, or after a fork."""
+    return 1 if forked or work < SMALL_WORK else n_threads
+
+
+def _after_fork_in_child():
+    # GNU's OpenMP runtime hangs in a forked child whose parent had threads; one thread never enters it.
+    global forked
+    forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+use_isa(os.environ.get("CRMSPROP_ISA") or LEVELS[crm_best_isa()])

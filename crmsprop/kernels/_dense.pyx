@@ -1,0 +1,107 @@
+"""Compiled dense layer; the loops are in src/dense.c, the contracts in reference.py."""
+
+cimport numpy as np
+from cython.parallel cimport prange, threadid
+from numpy cimport ndarray
+
+import numpy
+
+from crmsprop.kernels._boundary cimport apart, reads, real_of, same_shape, sized, writes
+from crmsprop.kernels._cpu cimport isa, team
+
+np.import_array()
+
+cdef extern from "dense.h":
+    ctypedef Py_ssize_t isize
+    ctypedef struct crm_dense:
+        isize samples, inputs, units
+        const void *x
+        const void *weight
+        const void *bias
+        const void *dy
+        void *out
+        void *dx
+        void *dweight
+        void *dbias
+        int relu
+    ctypedef isize (*crm_dense_size)(const crm_dense *) noexcept nogil
+    ctypedef void (*crm_dense_block)(const crm_dense *, isize, void *) noexcept nogil
+    ctypedef struct crm_dense_kernels:
+        crm_dense_size forward_blocks, forward_scratch, dx_blocks, dx_scratch, dweight_blocks, dweight_scratch
+        crm_dense_block forward, dx, dweight
+    const crm_dense_kernels *crm_dense_table[3][2]
+
+
+def dense_scratch(Py_ssize_t samples, Py_ssize_t inputs, Py_ssize_t units, dtype, bint training, int n_threads):
+    """Elements of scratch that the calls below need for `n_threads` threads; see reference.dense_scratch."""
+    cdef crm_dense d
+    d.samples, d.inputs, d.units = samples, inputs, units
+    cdef const crm_dense_kernels *kernels = crm_dense_table[isa][numpy.dtype(dtype) == numpy.float64]
+    cdef isize size = kernels.forward_scratch(&d)
+    if training:
+        size = max(size, kernels.dx_scratch(&d), kernels.dweight_scratch(&d))
+    return size * n_threads
+
+
+def dense_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, bint relu, ndarray scratch, int n_threads):
+    """out = x weight + bias, with ReLU if `relu`; see reference.dense_forward."""
+    cdef int type_number = real_of(x, "x")
+    cdef crm_dense d
+    describe(&d, type_number, x, weight)
+    d.out = writes(out, "out", type_number, 2)
+    sized(out, "out", 0, d.samples)
+    sized(out, "out", 1, d.units)
+    apart(out, "out", x, "x")
+    d.bias = NULL
+    if bias is not None:
+        d.bias = reads(bias, "bias", type_number, 1)
+        sized(bias, "bias", 0, d.units)
+    d.relu = relu
+    cdef const crm_dense_kernels *kernels = crm_dense_table[isa][type_number == np.NPY_DOUBLE]
+    run(&d, kernels.forward, kernels.forward_blocks(&d), kernels.forward_scratch(&d), scratch, type_number, n_threads)
+
+
+def dense_backward(ndarray x, ndarray weight, ndarray dy, ndarray dx, ndarray dweight, ndarray dbias,
+                   ndarray scratch, int n_threads):
+    """dx = dy weight', dweight = x' dy, dbias = sum of dy; see reference.dense_backward."""
+    cdef int type_number = real_of(x, "x")
+    cdef crm_dense d
+    describe(&d, type_number, x, weight)
+    d.dy = reads(dy, "dy", type_number, 2)
+    sized(dy, "dy", 0, d.samples)
+    sized(dy, "dy", 1, d.units)
+    d.dweight = writes(dweight, "dweight", type_number, 2)
+    same_shape(dweight, "dweight", weight, "weight")
+    d.dbias = NULL
+    if dbias is not None:
+        d.dbias = writes(dbias, "dbias", type_number, 1)
+        sized(dbias, "dbias", 0, d.units)
+    cdef const crm_dense_kernels *kernels = crm_dense_table[isa][type_number == np.NPY_DOUBLE]
+    run(&d, kernels.dweight, kernels.dweight_blocks(&d), kernels.dweight_scratch(&d), scratch, type_number, n_threads)
+    if dx is not None:
+        d.dx = writes(dx, "dx", type_number, 2)
+        same_shape(dx, "dx", x, "x")
+        apart(dx, "dx", x, "x")
+        apart(dx, "dx", dy, "dy")
+        run(&d, kernels.dx, kernels.dx_blocks(&d), kernels.dx_scratch(&d), scratch, type_number, n_threads)
+
+
+cdef int describe(crm_dense *d, int type_number, ndarray x, ndarray weight) except -1:
+    d.x = reads(x, "x", type_number, 2)
+    d.weight = reads(weight, "weight", type_number, 2)
+    d.samples, d.inputs, d.units = np.PyArray_DIM(x, 0), np.PyArray_DIM(x, 1), np.PyArray_DIM(weight, 1)
+    return sized(weight, "weight", 0, d.inputs)
+
+
+cdef int run(const crm_dense *d, crm_dense_block function, isize blocks, isize scratch_size, ndarray scratch,
+             int type_number, int n_threads) except -1:
+    """Run every block of one product over the threads that `scratch` has room for."""
+    cdef char *memory = <char *>writes(scratch, "scratch", type_number, 1)
+    if np.PyArray_SIZE(scratch) < scratch_size:
+        raise ValueError(f"scratch must have at least {scratch_size} elements, got {np.PyArray_SIZE(scratch)}")
+    cdef int threads = team(n_threads, <double>d.samples * d.inputs * d.units)
+    threads = <int>min(threads, np.PyArray_SIZE(scratch) // max(scratch_size, 1), max(blocks, 1))
+    cdef isize bytes_each = scratch_size * np.PyArray_ITEMSIZE(scratch), block
+    for block in prange(blocks, nogil=True, num_threads=threads, schedule="dynamic"):
+        function(d, block, memory + threadid() * bytes_each)
+    return 0

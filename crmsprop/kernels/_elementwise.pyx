@@ -1,0 +1,116 @@
+"""Compiled ReLU, dropout and gather; the loops are in src/elementwise.c, the contracts in reference.py."""
+
+cimport numpy as np
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t, uint64_t
+from numpy cimport ndarray
+
+from crmsprop.kernels._boundary cimport apart, reads, real_of, same_shape, writes
+from crmsprop.kernels._cpu cimport isa, team
+
+np.import_array()
+
+cdef extern from "elementwise.h":
+    ctypedef Py_ssize_t isize
+    ctypedef struct crm_elementwise_kernels:
+        void relu_forward(const void *, void *, isize, isize) noexcept nogil
+        void relu_backward(const void *, const void *, void *, isize, isize) noexcept nogil
+        void dropout(const void *, void *, double, uint64_t, isize, isize) noexcept nogil
+        void gather(const char *, isize, int, const int64_t *, void *, isize, double, isize, isize) noexcept nogil
+    const crm_elementwise_kernels *crm_elementwise[3][2]
+
+cdef isize BLOCK = 16384  # elements a block
+cdef isize ROWS = 4       # gathered rows a block
+
+
+def relu_forward(ndarray x, ndarray out, int n_threads):
+    """out = max(x, 0); see reference.relu_forward."""
+    cdef int type_number = real_of(x, "x")
+    cdef const void *source = reads(x, "x", type_number, np.PyArray_NDIM(x))
+    cdef void *target = writes(out, "out", type_number, np.PyArray_NDIM(out))
+    same_shape(out, "out", x, "x")
+    apart(out, "out", x, "x")
+    cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
+    cdef isize size = np.PyArray_SIZE(x), block
+    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, size), schedule="static"):
+        kernels.relu_forward(source, target, block * BLOCK, min((block + 1) * BLOCK, size))
+
+
+def relu_backward(ndarray out, ndarray dy, ndarray dx, int n_threads):
+    """dx = dy where out > 0, else 0; see reference.relu_backward."""
+    cdef int type_number = real_of(out, "out")
+    cdef const void *mask = reads(out, "out", type_number, np.PyArray_NDIM(out))
+    cdef const void *source = reads(dy, "dy", type_number, np.PyArray_NDIM(dy))
+    cdef void *target = writes(dx, "dx", type_number, np.PyArray_NDIM(dx))
+    same_shape(dy, "dy", out, "out")
+    same_shape(dx, "dx", out, "out")
+    apart(dx, "dx", out, "out")
+    if source != target:
+        apart(dx, "dx", dy, "dy")
+    cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
+    cdef isize size = np.PyArray_SIZE(out), block
+    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, size), schedule="static"):
+        kernels.relu_backward(mask, source, target, block * BLOCK, min((block + 1) * BLOCK, size))
+
+
+def dropout(ndarray x, ndarray out, double rate, uint64_t key, int n_threads):
+    """out = x / (1 - rate), or 0 with probability `rate`; see reference.dropout."""
+    if not 0 <= rate < 1:
+        raise ValueError(f"rate must be in [0, 1), got {rate}")
+    cdef int type_number = real_of(x, "x")
+    cdef const void *source = reads(x, "x", type_number, np.PyArray_NDIM(x))
+    cdef void *target = writes(out, "out", type_number, np.PyArray_NDIM(out))
+    same_shape(out, "out", x, "x")
+    apart(out, "out", x, "x")
+    cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
+    cdef isize size = np.PyArray_SIZE(x), block
+    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, 2.0 * size), schedule="static"):
+        kernels.dropout(source, target, rate, key, block * BLOCK, min((block + 1) * BLOCK, size))
+
+
+def gather(ndarray source, ndarray indices, ndarray out, double scale, int n_threads):
+    """out[i] = source[indices[i]] * scale; see reference.gather."""
+    cdef int type_number = real_of(out, "out")
+    cdef void *target = writes(out, "out", type_number, np.PyArray_NDIM(out))
+    cdef const int64_t *rows = <const int64_t *>reads(indices, "indices", np.NPY_INT64, 1)
+    cdef int kind = source_kind(source)
+    check_gather(source, rows, np.PyArray_DIM(indices, 0), out)
+    cdef isize count = np.PyArray_DIM(indices, 0), block
+    cdef isize size = np.PyArray_SIZE(out) // max(count, 1), stride = np.PyArray_STRIDE(source, 0)
+    cdef const char *data = np.PyArray_BYTES(source)
+    cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
+    cdef int threads = team(n_threads, <double>count * size)
+    for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
+        kernels.gather(data, stride, kind, rows, target, size, scale, block * ROWS, min((block + 1) * ROWS, count))
+
+
+cdef isize blocks(isize size) noexcept nogil:
+    return (size + BLOCK - 1) // BLOCK
+
+
+cdef int source_kind(ndarray source) except -1:
+    cdef int type_number = np.PyArray_TYPE(source)
+    if np.PyArray_NDIM(source) > 0 and not np.PyArray_ISBYTESWAPPED(source):
+        if type_number == np.NPY_UINT8:
+            return ord("u")
+        if type_number == np.NPY_FLOAT:
+            return ord("f")
+        if type_number == np.NPY_DOUBLE:
+            return ord("d")
+    raise TypeError(f"source must be a uint8, float32 or float64 array of rows, got {(<object>source).dtype.str}")
+
+
+cdef int check_gather(ndarray source, const int64_t *rows, isize count, ndarray out) except -1:
+    """Rows of the source must be contiguous and aligned, of the shape of out's rows, and every index must exist."""
+    cdef object shape = (<object>source).shape
+    cdef isize i, length = np.PyArray_DIM(source, 0)
+    if (<object>out).shape != (count,) + shape[1:]:
+        raise ValueError(f"out must have shape {(count,) + shape[1:]}, got {(<object>out).shape}")
+    if not np.PyArray_CHKFLAGS(source, np.NPY_ARRAY_ALIGNED):
+        raise ValueError("source must be aligned in memory, got an address that is not a multiple of its item size")
+    if length and not np.PyArray_CHKFLAGS(source, np.NPY_ARRAY_C_CONTIGUOUS) and not source[0].flags.c_contiguous:
+        raise ValueError(f"source must have contiguous rows, got strides {(<object>source).strides}")
+    for i in range(count):
+        if not 0 <= rows[i] < length:
+            raise IndexError(f"indices[{i}] must be in [0, {length}), got {rows[i]}")
+    return 0

@@ -1,0 +1,3 @@
+# The compiled kernels have the signatures of their twins.
+from crmsprop.kernels.reference import rmsprop_check as rmsprop_check
+from crmsprop.kernels.reference import rmsprop_step as rmsprop_step

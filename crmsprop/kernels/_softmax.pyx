@@ -1,0 +1,70 @@
+"""Compiled softmax and cross-entropy; the loops are in src/softmax.c, the contracts in reference.py."""
+
+cimport numpy as np
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t
+from numpy cimport ndarray
+
+from crmsprop.kernels._boundary cimport apart, reads, real_of, same_shape, sized, writes
+from crmsprop.kernels._cpu cimport isa, team
+
+np.import_array()
+
+cdef extern from "softmax.h":
+    ctypedef Py_ssize_t isize
+    ctypedef struct crm_softmax_kernels:
+        void softmax(const void *, void *, isize, isize, isize) noexcept nogil
+        void cross_entropy(const void *, const int64_t *, const void *, void *, unsigned char *, void *,
+                           isize, isize, isize) noexcept nogil
+    const crm_softmax_kernels *crm_softmax_table[3][2]
+
+cdef isize ROWS = 16       # rows a block
+cdef double EXP_WORK = 20  # an exp costs as much as so many multiplications
+
+
+def softmax(ndarray logits, ndarray out, int n_threads):
+    """out = softmax of each row of logits; see reference.softmax."""
+    cdef int type_number = real_of(logits, "logits")
+    cdef const void *source = reads(logits, "logits", type_number, 2)
+    cdef void *target = writes(out, "out", type_number, 2)
+    same_shape(out, "out", logits, "logits")
+    if source != target:
+        apart(out, "out", logits, "logits")
+    cdef const crm_softmax_kernels *kernels = crm_softmax_table[isa][type_number == np.NPY_DOUBLE]
+    cdef isize count = np.PyArray_DIM(logits, 0), classes = np.PyArray_DIM(logits, 1), block
+    cdef int threads = team(n_threads, EXP_WORK * count * classes)
+    for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
+        kernels.softmax(source, target, classes, block * ROWS, min((block + 1) * ROWS, count))
+
+
+def cross_entropy(ndarray logits, ndarray labels, ndarray weights, ndarray losses, ndarray hits, ndarray dlogits,
+                  int n_threads):
+    """Softmax cross-entropy of each row, its hit and its gradient; see reference.cross_entropy."""
+    cdef int type_number = real_of(logits, "logits")
+    cdef const void *source = reads(logits, "logits", type_number, 2)
+    cdef isize count = np.PyArray_DIM(logits, 0), classes = np.PyArray_DIM(logits, 1), block
+    cdef const int64_t *targets = <const int64_t *>reads(labels, "labels", np.NPY_INT64, 1)
+    cdef const void *weight = reads(weights, "weights", type_number, 1)
+    cdef void *loss = writes(losses, "losses", type_number, 1)
+    cdef unsigned char *hit = <unsigned char *>writes(hits, "hits", np.NPY_UINT8, 1)
+    for array, name in ((labels, "labels"), (weights, "weights"), (losses, "losses"), (hits, "hits")):
+        sized(array, name, 0, count)
+    check_labels(targets, count, classes)
+    cdef void *gradient = NULL
+    if dlogits is not None:
+        gradient = writes(dlogits, "dlogits", type_number, 2)
+        same_shape(dlogits, "dlogits", logits, "logits")
+        apart(dlogits, "dlogits", logits, "logits")
+    cdef const crm_softmax_kernels *kernels = crm_softmax_table[isa][type_number == np.NPY_DOUBLE]
+    cdef int threads = team(n_threads, EXP_WORK * count * classes)
+    for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
+        kernels.cross_entropy(source, targets, weight, loss, hit, gradient, classes, block * ROWS,
+                              min((block + 1) * ROWS, count))
+
+
+cdef int check_labels(const int64_t *labels, isize count, isize classes) except -1:
+    cdef isize i
+    for i in range(count):
+        if not 0 <= labels[i] < classes:
+            raise ValueError(f"labels[{i}] must be in [0, {classes}), got {labels[i]}")
+    return 0

@@ -1,0 +1,86 @@
+/* What every kernel source shares: one real type, one name suffix and one vector width an object file.
+ *
+ * setup.py compiles each source once for every pair of instruction set (baseline, v3, v4) and real type (float,
+ * double), with -DCRM_REAL=float -DCRM_SUFFIX=_f32_v3 and the like. A source ends in one table of functions, named
+ * by CRM(); isa.h gathers the tables, and the .pyx wrapper calls through the one that fits the CPU and the dtype.
+ * Tables take void * where a kernel takes reals, so that both types share one struct.
+ */
+#ifndef CRM_H
+#define CRM_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "isa.h"
+
+#ifndef CRM_REAL
+#define CRM_REAL float
+#define CRM_SUFFIX _f32_baseline
+#endif
+typedef CRM_REAL real;
+
+#define CRM_PASTE_(a, b) a##b
+#define CRM_PASTE(a, b) CRM_PASTE_(a, b)
+#define CRM(name) CRM_PASTE(name, CRM_SUFFIX)
+
+#if defined(__GNUC__)
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define RESTRICT __restrict__
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+#else
+#define ALWAYS_INLINE static inline
+#define RESTRICT
+#define UNROLL
+#endif
+
+/* vec: as many reals as a register holds; arithmetic works lane by lane, a scalar operand is spread over all lanes.
+ * Unaligned on purpose: on every CPU of the last ten years an unaligned load of aligned data costs the same.
+ * lanes: integers of the same width, the result of a comparison: all bits set for true. */
+#if defined(__GNUC__)
+#if defined(__AVX512F__)
+#define CRM_VEC_BYTES 64
+#elif defined(__AVX__)
+#define CRM_VEC_BYTES 32
+#else
+#define CRM_VEC_BYTES 16
+#endif
+typedef real vec __attribute__((vector_size(CRM_VEC_BYTES), aligned(sizeof(real)), may_alias));
+typedef __typeof__(__builtin_choose_expr(sizeof(real) == 4, (int32_t)0, (int64_t)0)) lane;
+typedef lane lanes __attribute__((vector_size(CRM_VEC_BYTES)));
+#define LANES ((isize)(CRM_VEC_BYTES / sizeof(real)))
+typedef unsigned char lane_bytes __attribute__((vector_size(CRM_VEC_BYTES / sizeof(real)), aligned(1), may_alias));
+ALWAYS_INLINE vec pick(lanes chosen, vec a, vec b) { return (vec)((chosen & (lanes)a) | (~chosen & (lanes)b)); }
+ALWAYS_INLINE lanes spread_lane(int value) { return (lane)value - (lanes){0}; }
+ALWAYS_INLINE lanes greater(vec a, vec b) { return (lanes)(a > b); }
+ALWAYS_INLINE lanes not_a_number(vec a) { return (lanes)(a != a); }
+ALWAYS_INLINE void store_bytes(unsigned char *to, lanes value)
+{
+    *(lane_bytes *)to = __builtin_convertvector(value, lane_bytes);
+}
+#else /* a compiler without vector types: one lane, and its own vectorizer */
+typedef real vec;
+typedef int lanes;
+#define LANES ((isize)1)
+ALWAYS_INLINE vec pick(lanes chosen, vec a, vec b) { return chosen ? a : b; }
+ALWAYS_INLINE lanes spread_lane(int value) { return value; }
+ALWAYS_INLINE lanes greater(vec a, vec b) { return -(a > b); }
+ALWAYS_INLINE lanes not_a_number(vec a) { return -(a != a); }
+ALWAYS_INLINE void store_bytes(unsigned char *to, lanes value) { *to = (unsigned char)value; }
+#endif
+
+ALWAYS_INLINE vec load(const real *from) { return *(const vec *)from; }
+ALWAYS_INLINE void store(real *to, vec value) { *(vec *)to = value; }
+
+/* max(x, 0), NaN and -0 kept: a NaN must reach the loss, where training stops with an error. */
+ALWAYS_INLINE real relu(real x) { return x < 0 ? (real)0 : x; }
+ALWAYS_INLINE vec relu_vec(vec x) { return pick(greater((vec){0}, x), (vec){0}, x); }
+
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define CEIL_DIV(a, b) (((a) + (b) - 1) / (b))
+
+#endif

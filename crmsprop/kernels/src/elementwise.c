@@ -1,0 +1,72 @@
+/* Kernels that treat every element by itself: ReLU, dropout, and the gather that fills a batch.
+ *
+ * Dropout draws by counter: element i gets bits of a hash of (key, i), so that no generator is stepped, no random array
+ * is stored, the backward pass draws the same numbers again, and neither threads nor block sizes matter. The hash is
+ * the finalizer of SplitMix64 (Steele, Lea and Flood 2014) over the golden-ratio sequence; one hash serves two
+ * neighbouring elements with 32 bits each.
+ */
+#include "crm.h"
+#include "elementwise.h"
+
+static void relu_forward(const void *x_, void *out_, isize begin, isize end)
+{
+    const real *RESTRICT x = (const real *)x_;
+    real *RESTRICT out = (real *)out_;
+    for (isize i = begin; i < end; i++)
+        out[i] = relu(x[i]);
+}
+
+static void relu_backward(const void *out_, const void *dy_, void *dx_, isize begin, isize end)
+{
+    const real *out = (const real *)out_, *dy = (const real *)dy_;
+    real *dx = (real *)dx_;
+    for (isize i = begin; i < end; i++)
+        dx[i] = out[i] > 0 ? dy[i] : (real)0;
+}
+
+ALWAYS_INLINE uint64_t hash(uint64_t key, uint64_t counter)
+{
+    uint64_t z = key + (counter + 1) * 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+static void dropout(const void *x_, void *out_, double rate, uint64_t key, isize begin, isize end)
+{
+    const real *x = (const real *)x_;
+    real *out = (real *)out_;
+    const uint64_t threshold = (uint64_t)(rate * 4294967296.0);
+    const real scale = (real)(1.0 / (1.0 - rate));
+    for (isize i = begin; i < end; i++) {
+        uint64_t bits = hash(key, (uint64_t)i / 2) >> (i % 2 * 32) & 0xFFFFFFFFu;
+        out[i] = bits >= threshold ? x[i] * scale : (real)0;
+    }
+}
+
+#define GATHER(name, type)                                                                                             \
+    static void name(const type *RESTRICT from, real *RESTRICT to, isize size, real scale)                              \
+    {                                                                                                                  \
+        for (isize i = 0; i < size; i++)                                                                                \
+            to[i] = (real)from[i] * scale;                                                                             \
+    }
+GATHER(gather_uint8, uint8_t)
+GATHER(gather_float, float)
+GATHER(gather_double, double)
+
+static void gather(const char *source, isize stride, int kind, const int64_t *indices, void *out, isize size, double scale,
+                   isize begin, isize end)
+{
+    for (isize i = begin; i < end; i++) {
+        const char *row = source + indices[i] * stride;
+        real *to = (real *)out + i * size;
+        if (kind == 'u')
+            gather_uint8((const uint8_t *)row, to, size, (real)scale);
+        else if (kind == 'f')
+            gather_float((const float *)row, to, size, (real)scale);
+        else
+            gather_double((const double *)row, to, size, (real)scale);
+    }
+}
+
+const crm_elementwise_kernels CRM(crm_elementwise) = {relu_forward, relu_backward, dropout, gather};

@@ -1,0 +1,23 @@
+#ifndef CRM_ELEMENTWISE_H
+#define CRM_ELEMENTWISE_H
+
+#include <stdint.h>
+
+#include "isa.h"
+
+typedef struct {
+    /* out = max(x, 0) over elements [begin, end) */
+    void (*relu_forward)(const void *x, void *out, isize begin, isize end);
+    /* dx = dy where out > 0, else 0; dx may be dy */
+    void (*relu_backward)(const void *out, const void *dy, void *dx, isize begin, isize end);
+    /* out = x / (1 - rate) where the element's random number is at least rate, else 0 */
+    void (*dropout)(const void *x, void *out, double rate, uint64_t key, isize begin, isize end);
+    /* out row i = source row indices[i] * scale, for rows [begin, end) of `size` elements, `stride` bytes apart in the
+     * source, whose dtype is `kind`: 'u' uint8, 'f' float32, 'd' float64 */
+    void (*gather)(const char *source, isize stride, int kind, const int64_t *indices, void *out, isize size, double scale,
+                   isize begin, isize end);
+} crm_elementwise_kernels;
+
+CRM_DISPATCH(crm_elementwise_kernels, crm_elementwise)
+
+#endif

@@ -1,0 +1,52 @@
+/* Max-pooling on its own, for windows of any size and stride; conv2d.c has the kind that is fused into a convolution.
+ *
+ * One image a call. The inner loop runs over channels, which lie side by side, so the compiler vectorizes it. The first
+ * of equal values wins, and a NaN wins over every number, as in torch.
+ */
+#include "crm.h"
+#include "pool.h"
+
+static void pool_window(const crm_pool *p, const real *window, real *RESTRICT out, unsigned char *RESTRICT argmax)
+{
+    for (isize c = 0; c < p->channels; c++) {
+        out[c] = window[c];
+        argmax[c] = 0;
+    }
+    for (isize place = 1; place < p->pool_h * p->pool_w; place++) {
+        const real *value = window + (place / p->pool_w * p->width + place % p->pool_w) * p->channels;
+        for (isize c = 0; c < p->channels; c++) {
+            int wins = (value[c] > out[c]) | (value[c] != value[c]);
+            argmax[c] = wins ? (unsigned char)place : argmax[c];
+            out[c] = wins ? value[c] : out[c];
+        }
+    }
+}
+
+static void forward(const crm_pool *p, isize image)
+{
+    for (isize y = 0; y < p->rows; y++)
+        for (isize x = 0; x < p->columns; x++) {
+            isize from = ((image * p->height + y * p->stride_h) * p->width + x * p->stride_w) * p->channels;
+            isize to = ((image * p->rows + y) * p->columns + x) * p->channels;
+            pool_window(p, (const real *)p->x + from, (real *)p->out + to, p->argmax + to);
+        }
+}
+
+static void backward(const crm_pool *p, isize image)
+{
+    isize size = p->height * p->width * p->channels;
+    memset((real *)p->dx + image * size, 0, size * sizeof(real));
+    for (isize y = 0; y < p->rows; y++)
+        for (isize x = 0; x < p->columns; x++) {
+            real *window =
+                (real *)p->dx + ((image * p->height + y * p->stride_h) * p->width + x * p->stride_w) * p->channels;
+            isize from = ((image * p->rows + y) * p->columns + x) * p->channels;
+            const real *dy = (const real *)p->dy + from;
+            for (isize c = 0; c < p->channels; c++) {
+                isize place = p->argmax[from + c];
+                window[(place / p->pool_w * p->width + place % p->pool_w) * p->channels + c] += dy[c];
+            }
+        }
+}
+
+const crm_pool_kernels CRM(crm_pool_table) = {forward, backward};

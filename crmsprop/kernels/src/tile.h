@@ -1,0 +1,170 @@
+/* The one micro-kernel: a tile of rows x columns of a product, held in registers while k runs.
+ *
+ *     c[i][j] = start + sum over runs r and k of  x[r * xr + i * xm + k * xk] * w[r * wr + k * wk + j]
+ *
+ * Its left operand is indirect: k runs over `runs` stretches of `length` elements, which is how a convolution reads
+ * an image in place (one run a kernel row) and how a dense layer reads a matrix (one run). Two families:
+ *
+ *   row_tile     xk = 1, w packed in panels of V vectors: convolution forward, gradients to an input, dense layers.
+ *   outer_tile   xm = 1, both operands read in place along k: gradients to weights (k counts pixels or samples).
+ *
+ * A tile is 6 rows x 2 vectors: 12 accumulators hide the latency of an FMA (4 to 5 cycles, two a cycle) and with two
+ * vectors of w and one spread x fill the 16 registers of AVX2; AVX-512 uses the same shape with wider vectors.
+ * Each accumulator sums in the order of k whatever the tile's size, so a row's bits do not depend on its neighbours.
+ */
+#ifndef CRM_TILE_H
+#define CRM_TILE_H
+
+#include "crm.h"
+
+#define TILE_ROWS 6
+#define PANEL (2 * LANES) /* columns of a full panel */
+
+typedef struct {
+    const real *x, *w;
+    isize xr, xm, xk, wr, wk, runs, length;
+} operands;
+
+/* Where a tile goes: c[i * cm + j] for j < width. `start` (row stride `sm`) is what the sums start from, NULL for 0. */
+typedef struct {
+    real *c;
+    isize cm, width;
+    const real *start;
+    isize sm;
+    int relu, add; /* max(c, 0) at the end; add to what c holds */
+} target;
+
+/* Narrow targets (fewer columns than the tile's) begin and end one element at a time: no byte past a row is touched. */
+static void begin_narrow(int rows, int vecs, const target *t, vec acc[TILE_ROWS][2])
+{
+    for (int i = 0; i < rows; i++) {
+        real row[PANEL] = {0};
+        for (isize j = 0; t->start && j < t->width; j++)
+            row[j] = t->start[i * t->sm + j];
+        for (int v = 0; v < vecs; v++)
+            acc[i][v] = load(row + v * LANES);
+    }
+}
+
+ALWAYS_INLINE void begin_tile(int rows, int vecs, const target *t, vec acc[TILE_ROWS][2])
+{
+    if (t->width < vecs * LANES) {
+        begin_narrow(rows, vecs, t, acc);
+        return;
+    }
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        UNROLL
+        for (int v = 0; v < vecs; v++)
+            acc[i][v] = t->start ? load(t->start + i * t->sm + v * LANES) : (vec){0};
+    }
+}
+
+ALWAYS_INLINE void run_tile(int rows, int vecs, const operands *o, isize xm, isize xk, isize wk, vec acc[TILE_ROWS][2])
+{
+    for (isize r = 0; r < o->runs; r++) {
+        const real *x = o->x + r * o->xr, *w = o->w + r * o->wr;
+        for (isize k = 0; k < o->length; k++, x += xk, w += wk) {
+            vec w0 = load(w), w1 = vecs > 1 ? load(w + LANES) : w0;
+            UNROLL
+            for (int i = 0; i < rows; i++) {
+                acc[i][0] += x[i * xm] * w0;
+                if (vecs > 1)
+                    acc[i][1] += x[i * xm] * w1;
+            }
+        }
+    }
+}
+
+static void end_narrow(int rows, int vecs, const target *t, vec acc[TILE_ROWS][2])
+{
+    for (int i = 0; i < rows; i++) {
+        real row[PANEL];
+        for (int v = 0; v < vecs; v++)
+            store(row + v * LANES, acc[i][v]);
+        for (isize j = 0; j < t->width; j++) {
+            real sum = t->add ? t->c[i * t->cm + j] + row[j] : row[j];
+            t->c[i * t->cm + j] = t->relu ? relu(sum) : sum;
+        }
+    }
+}
+
+ALWAYS_INLINE void end_tile(int rows, int vecs, const target *t, vec acc[TILE_ROWS][2])
+{
+    if (t->width < vecs * LANES) {
+        end_narrow(rows, vecs, t, acc);
+        return;
+    }
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        UNROLL
+        for (int v = 0; v < vecs; v++) {
+            real *c = t->c + i * t->cm + v * LANES;
+            vec sum = acc[i][v];
+            if (t->add)
+                sum = load(c) + sum;
+            store(c, t->relu ? relu_vec(sum) : sum);
+        }
+    }
+}
+
+#define ROW_TILE(rows, vecs)                                                                                           \
+    static void row_tile_##rows##vecs(const operands *o, const target *t)                                              \
+    {                                                                                                                  \
+        vec acc[TILE_ROWS][2];                                                                                         \
+        begin_tile(rows, vecs, t, acc);                                                                                \
+        run_tile(rows, vecs, o, o->xm, 1, vecs *LANES, acc);                                                           \
+        end_tile(rows, vecs, t, acc);                                                                                  \
+    }
+#define OUTER_TILE(rows, vecs)                                                                                         \
+    static void outer_tile_##rows##vecs(const operands *o, const target *t)                                            \
+    {                                                                                                                  \
+        vec acc[TILE_ROWS][2];                                                                                         \
+        begin_tile(rows, vecs, t, acc);                                                                                \
+        run_tile(rows, vecs, o, 1, o->xk, o->wk, acc);                                                                 \
+        end_tile(rows, vecs, t, acc);                                                                                  \
+    }
+#define ALL_TILES(TILE)                                                                                                \
+    TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)                                                  \
+    TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
+ALL_TILES(ROW_TILE)
+ALL_TILES(OUTER_TILE)
+
+typedef void (*tile_function)(const operands *, const target *);
+#define TILE_TABLE(kind)                                                                                               \
+    {                                                                                                                  \
+        {kind##_11, kind##_21, kind##_31, kind##_41, kind##_51, kind##_61},                                            \
+        {kind##_12, kind##_22, kind##_32, kind##_42, kind##_52, kind##_62},                                            \
+    }
+static const tile_function row_tiles[2][TILE_ROWS] = TILE_TABLE(row_tile);
+static const tile_function outer_tiles[2][TILE_ROWS] = TILE_TABLE(outer_tile);
+
+/* Rows [0, rows) of a product, tile by tile: x and c move on by a row's stride, w stays. */
+ALWAYS_INLINE void tile_rows(const tile_function tiles[2][TILE_ROWS], operands o, target t, isize rows)
+{
+    int narrow = t.width <= LANES;
+    for (isize i = 0; i < rows; i += TILE_ROWS) {
+        tiles[narrow ? 0 : 1][MIN(rows - i, TILE_ROWS) - 1](&o, &t);
+        o.x += TILE_ROWS * o.xm;
+        t.c += TILE_ROWS * t.cm;
+        if (t.start)
+            t.start += TILE_ROWS * t.sm;
+    }
+}
+
+/* ---- packing: columns [column, column + width) of w[k * ks + j * js] as k rows of one panel, zeros past the width */
+
+ALWAYS_INLINE isize panel_width(isize width) { return width <= LANES ? LANES : PANEL; }
+
+static inline void pack_panel(const real *w, isize ks, isize js, isize rows, isize width, real *panel)
+{
+    isize full = panel_width(width);
+    for (isize k = 0; k < rows; k++) {
+        for (isize j = 0; j < width; j++)
+            panel[k * full + j] = w[k * ks + j * js];
+        for (isize j = width; j < full; j++)
+            panel[k * full + j] = 0;
+    }
+}
+
+#endif

@@ -1,0 +1,51 @@
+"""One flat array for all parameters of a network, with a named view for each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+#: Views start at multiples of this many bytes: a cache line, and the widest vector register.
+ALIGNMENT = 64
+
+
+class Arena:
+    """Arrays of one dtype side by side in one flat, zeroed array.
+
+    A snapshot is ``flat.copy()``, a return to it ``flat[:] = snapshot``. The gaps between views stay 0.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+    dtype : dtype
+
+    Attributes
+    ----------
+    flat : ndarray of shape (total,)
+    views : dict of str to ndarray
+        In the order of `shapes`.
+    """
+
+    def __init__(self, shapes: Mapping[str, Sequence[int]], dtype: Any) -> None:
+        step = ALIGNMENT // np.dtype(dtype).itemsize
+        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes.values()]
+        starts = np.cumsum([0, *(-(-size // step) * step for size in sizes)])
+        self.flat = aligned_zeros(int(starts[-1]), dtype)
+        self.views: dict[str, Array] = {
+            name: self.flat[start : start + size].reshape(shape)
+            for (name, shape), start, size in zip(shapes.items(), starts, sizes, strict=False)
+        }
+
+    def like(self) -> "Arena":
+        """Return an arena of the same layout, all zeros: for gradients."""
+        return Arena({name: view.shape for name, view in self.views.items()}, self.flat.dtype)
+
+
+def aligned_zeros(size: int, dtype: Any) -> Array:
+    """Return zeros of shape (size,) whose address is a multiple of ALIGNMENT."""
+    dtype = np.dtype(dtype)
+    raw = np.zeros(size * dtype.itemsize + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size * dtype.itemsize].view(dtype)

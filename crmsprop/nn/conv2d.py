@@ -1,0 +1,151 @@
+"""The two-dimensional convolution layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from crmsprop import kernels
+from crmsprop.errors import check_bool, check_integer, check_real
+from crmsprop.kernels.geometry import ConvGeometry, same_padding
+from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros
+from crmsprop.nn.layer import Array, Layer, Parameter, Run, Shape, Site, check_image, check_pair, describe_shape
+
+
+class ConvMemory(NamedTuple):
+    """What a convolution needs beside its operands: how it slides, the pool's winners, and scratch."""
+
+    geometry: ConvGeometry
+    argmax: Array | None
+    scratch: Array
+
+
+@dataclass(frozen=True)
+class Conv2D(Layer):
+    """Convolution (cross-correlation, as everywhere in the field) of images with learned filters.
+
+    Parameters
+    ----------
+    filters : int
+        Channels of the output, at least 1.
+    kernel_size : int or pair of int
+        Height and width of a filter, at least 1.
+    stride : int or pair of int, default=1
+        Pixels from a window to the next.
+    padding : {"valid", "same"} or int or pair of int, default="valid"
+        Pixels of zeros around the image: none; as many as give ceil(size / stride) windows, the odd one after the
+        image, as in TensorFlow; or this many on each side (height, width), as in torch.
+    use_bias : bool, default=True
+    l2 : float or None, default=None
+        L2 penalty on the filters of this layer, in [0, inf); None for the estimator's.
+    initializer : Initializer, default=GlorotUniform()
+        Of the filters; biases start at 0.
+
+    Examples
+    --------
+    >>> from crmsprop.nn import Conv2D
+    >>> Conv2D(32, 3).output_shape((32, 32, 3))
+    (30, 30, 32)
+    >>> Conv2D(32, 3, stride=2, padding="same").output_shape((32, 32, 3))
+    (16, 16, 32)
+    """
+
+    filters: int
+    kernel_size: int | tuple[int, int]
+    stride: int | tuple[int, int] = 1
+    padding: str | int | tuple[int, int] = "valid"
+    use_bias: bool = True
+    l2: float | None = None
+    initializer: Initializer = GLOROT_UNIFORM
+
+    def __post_init__(self) -> None:
+        check_integer("filters", self.filters, 1)
+        check_pair("kernel_size", self.kernel_size, 1)
+        check_pair("stride", self.stride, 1)
+        if isinstance(self.padding, str) and self.padding not in ("valid", "same"):
+            raise ValueError(f"padding must be 'valid', 'same' or an integer of at least 0, got {self.padding!r}")
+        if not isinstance(self.padding, str):
+            check_pair("padding", self.padding, 0)
+        check_bool("use_bias", self.use_bias)
+        if self.l2 is not None:
+            check_real("l2", self.l2, "[0, inf)")
+
+    @property
+    def epilogue(self) -> tuple[tuple[int, int], bool]:
+        """Pool window and ReLU that run in the same pass: none here, see FusedConv2D."""
+        return (1, 1), False
+
+    def geometry(self, input_shape: Shape) -> ConvGeometry:
+        """How the filters slide over images of `input_shape`."""
+        kernel, stride = check_pair("kernel_size", self.kernel_size, 1), check_pair("stride", self.stride, 1)
+        if self.padding == "valid":
+            vertical, horizontal = (0, 0), (0, 0)
+        elif self.padding == "same":
+            vertical, horizontal = (same_padding(input_shape[i], kernel[i], stride[i]) for i in (0, 1))
+        else:
+            vertical, horizontal = ((p, p) for p in check_pair("padding", self.padding, 0))
+        return ConvGeometry(stride, (*vertical, *horizontal), *self.epilogue)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        height, width, _ = check_image("Conv2D", input_shape)
+        kernel = check_pair("kernel_size", self.kernel_size, 1)
+        rows, columns = self.geometry(input_shape).pooled(height, width, kernel)
+        if rows < 1 or columns < 1:
+            raise ValueError(
+                f"Conv2D needs images of at least {kernel[0]} x {kernel[1]} pixels with their padding, "
+                f"got {describe_shape(input_shape)}"
+            )
+        return rows, columns, self.filters
+
+    def parameters(self, input_shape: Shape) -> tuple[Parameter, ...]:
+        shape = (*check_pair("kernel_size", self.kernel_size, 1), input_shape[2], self.filters)
+        weight = Parameter("weight", shape, self.initializer, l2=self.l2)
+        return (weight, Parameter("bias", (self.filters,), Zeros(), decays=False))[: 1 + self.use_bias]
+
+    def memory(self, site: Site) -> ConvMemory:
+        geometry, weight = self.geometry(site.input_shape), self.parameters(site.input_shape)[0].shape
+        x_shape = (site.batch_size, *site.input_shape)
+        size = kernels.conv2d_scratch(x_shape, weight, geometry, site.dtype, site.training, site.n_threads)
+        keeps = site.training and geometry.pool != (1, 1)
+        argmax = np.empty((site.batch_size, *self.output_shape(site.input_shape)), np.uint8) if keeps else None
+        return ConvMemory(geometry, argmax, np.empty(size, site.dtype))
+
+    def flops(self, input_shape: Shape) -> int:
+        weight = self.parameters(input_shape)[0].shape
+        rows, columns = self.geometry(input_shape).convolved(input_shape[0], input_shape[1], (weight[0], weight[1]))
+        return 2 * rows * columns * int(np.prod(weight, dtype=np.int64))
+
+    def forward(self, params: Sequence[Array], x: Array, out: Array, memory: ConvMemory, run: Run) -> None:
+        bias = params[1] if self.use_bias else None
+        argmax = None if memory.argmax is None else memory.argmax[: len(x)]
+        kernels.conv2d_forward(x, params[0], bias, out, argmax, memory.geometry, memory.scratch, run.n_threads)
+
+    def backward(
+        self,
+        params: Sequence[Array],
+        x: Array,
+        out: Array,
+        dy: Array,
+        dx: Array | None,
+        grads: Sequence[Array],
+        memory: ConvMemory,
+        run: Run,
+    ) -> None:
+        dbias = grads[1] if self.use_bias else None
+        argmax = None if memory.argmax is None else memory.argmax[: len(x)]
+        kernels.conv2d_backward(
+            x, params[0], out, dy, argmax, dx, grads[0], dbias, memory.geometry, memory.scratch, run.n_threads
+        )
+
+
+@dataclass(frozen=True)
+class FusedConv2D(Conv2D):
+    """Conv2D, then ReLU, then max-pool, in one pass: what fusion makes of two or three layers."""
+
+    fused_pool: tuple[int, int] = (1, 1)
+    fused_relu: bool = False
+
+    @property
+    def epilogue(self) -> tuple[tuple[int, int], bool]:
+        return self.fused_pool, self.fused_relu

@@ -1,0 +1,94 @@
+"""The fully connected layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from crmsprop import kernels
+from crmsprop.errors import check_bool, check_integer, check_real
+from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros
+from crmsprop.nn.layer import Array, Layer, Parameter, Run, Shape, Site, describe_shape
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """``out = x @ weight + bias`` for rows of numbers.
+
+    Parameters
+    ----------
+    units : int
+        Width of the output, at least 1.
+    use_bias : bool, default=True
+    l2 : float or None, default=None
+        L2 penalty on the weights of this layer, in [0, inf); None for the estimator's.
+    initializer : Initializer, default=GlorotUniform()
+        Of the weights; biases start at 0.
+
+    Examples
+    --------
+    >>> from crmsprop.nn import Dense
+    >>> Dense(64, l2=0.01).output_shape((100,))
+    (64,)
+    """
+
+    units: int
+    use_bias: bool = True
+    l2: float | None = None
+    initializer: Initializer = GLOROT_UNIFORM
+
+    relu: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_integer("units", self.units, 1)
+        check_bool("use_bias", self.use_bias)
+        if self.l2 is not None:
+            check_real("l2", self.l2, "[0, inf)")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise ValueError(
+                f"Dense needs rows of numbers, got shape {describe_shape(input_shape)}: put Flatten() before it"
+            )
+        return (self.units,)
+
+    def parameters(self, input_shape: Shape) -> tuple[Parameter, ...]:
+        weight = Parameter("weight", (input_shape[0], self.units), self.initializer, l2=self.l2)
+        return (weight, Parameter("bias", (self.units,), Zeros(), decays=False))[: 1 + self.use_bias]
+
+    def memory(self, site: Site) -> Array:
+        size = kernels.dense_scratch(
+            site.batch_size, site.input_shape[0], self.units, site.dtype, site.training, site.n_threads
+        )
+        return np.empty(size, site.dtype)
+
+    def flops(self, input_shape: Shape) -> int:
+        return 2 * input_shape[0] * self.units
+
+    def forward(self, params: Sequence[Array], x: Array, out: Array, memory: Any, run: Run) -> None:
+        bias = params[1] if self.use_bias else None
+        kernels.dense_forward(x, params[0], bias, out, self.relu, memory, run.n_threads)
+
+    def backward(
+        self,
+        params: Sequence[Array],
+        x: Array,
+        out: Array,
+        dy: Array,
+        dx: Array | None,
+        grads: Sequence[Array],
+        memory: Any,
+        run: Run,
+    ) -> None:
+        if self.relu:
+            kernels.relu_backward(out, dy, dy, run.n_threads)
+        dbias = grads[1] if self.use_bias else None
+        kernels.dense_backward(x, params[0], dy, dx, grads[0], dbias, memory, run.n_threads)
+
+
+@dataclass(frozen=True)
+class DenseReLU(Dense):
+    """Dense and ReLU in one pass: what fusion makes of the two."""
+
+    relu: ClassVar[bool] = True

@@ -1,0 +1,57 @@
+"""Rewrites a list of layers so that neighbours run as one pass; the only place where layers are fused."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from crmsprop.nn.conv2d import Conv2D, FusedConv2D
+from crmsprop.nn.dense import Dense, DenseReLU
+from crmsprop.nn.layer import Layer
+from crmsprop.nn.max_pool2d import MaxPool2D
+from crmsprop.nn.relu import ReLU
+
+
+def fuse(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
+    """Return (layer, how many of `layers` it stands for), in order: the same function in fewer passes.
+
+    ====================================  =============
+    Conv2D, [ReLU], [MaxPool2D]           FusedConv2D
+    Dense, ReLU                           DenseReLU
+    ====================================  =============
+
+    A pool is fused if its windows do not overlap. A ReLU behind the pool is the same as one before it. A fused layer
+    has the parameters of the layers that it stands for.
+    """
+    fused: list[tuple[Layer, int]] = []
+    rest = list(layers)
+    while rest:
+        layer, count = _fuse_head(rest)
+        fused.append((layer, count))
+        rest = rest[count:]
+    return fused
+
+
+def _fuse_head(layers: list[Layer]) -> tuple[Layer, int]:
+    head = layers[0]
+    if type(head) is Dense and len(layers) > 1 and isinstance(layers[1], ReLU):
+        return DenseReLU(**_values(head)), 2
+    if type(head) is Conv2D:
+        return _fuse_conv(head, layers[1:3])
+    return head, 1
+
+
+def _fuse_conv(conv: Conv2D, following: list[Layer]) -> tuple[Layer, int]:
+    relu, pool, count = False, (1, 1), 1
+    for layer in following:
+        if isinstance(layer, ReLU) and not relu:
+            relu = True
+        elif isinstance(layer, MaxPool2D) and layer.steps == layer.window and pool == (1, 1):
+            pool = layer.window
+        else:
+            break
+        count += 1
+    return (FusedConv2D(**_values(conv), fused_pool=pool, fused_relu=relu), count) if count > 1 else (conv, 1)
+
+
+def _values(layer: Dense | Conv2D) -> dict[str, Any]:
+    return {field.name: getattr(layer, field.name) for field in fields(layer)}

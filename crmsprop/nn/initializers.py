@@ -1,0 +1,62 @@
+"""How parameters start: small frozen objects, called with a shape and a generator."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Initializer:
+    """Base of all initializers."""
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """Return float64 values of `shape`; the last two axes are (inputs, outputs), the ones before a kernel's."""
+        raise TypeError(f"{type(self).__name__} must override __call__")
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """All zeros: how biases start.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop.nn import Zeros
+    >>> Zeros()((2,), np.random.default_rng(0))
+    array([0., 0.])
+    """
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class GlorotUniform(Initializer):
+    """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010): how weights start, as in Keras.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop.nn import GlorotUniform
+    >>> weights = GlorotUniform()((3, 3, 3, 32), np.random.default_rng(0))
+    >>> bool(np.abs(weights).max() <= np.sqrt(6 / (27 + 288)))
+    True
+    """
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        fan_in, fan_out = fans(shape)
+        limit = math.sqrt(6.0 / (fan_in + fan_out))
+        return rng.uniform(-limit, limit, shape)
+
+
+#: The default of every layer's weights.
+GLOROT_UNIFORM = GlorotUniform()
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Inputs and outputs that one output and one input of a weight array of `shape` meet."""
+    window = math.prod(shape[:-2])
+    return window * shape[-2], window * shape[-1]

@@ -1,0 +1,167 @@
+"""What a layer is: a small immutable spec that knows its shapes, its parameters, and its two passes.
+
+A layer holds no state. Parameters live in the network's arena, activations and scratch in a workspace; the network
+hands both in, so that one spec can serve any number of networks and threads. To write a layer of your own, make a
+frozen dataclass that inherits from Layer and override what it needs: `output_shape`, `forward` and `backward` at
+least.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from crmsprop.errors import check_integer
+from crmsprop.nn.initializers import Initializer
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Shape = tuple[int, ...]
+
+_MASK = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One array that a layer learns.
+
+    Parameters
+    ----------
+    name : str
+        Unique within the layer, such as ``"weight"``.
+    shape : tuple of int
+    initializer : Initializer
+    decays : bool, default=True
+        Whether the L2 penalty applies: False for biases and the parameters of a normalization.
+    l2 : float or None, default=None
+        The layer's own penalty; None for the optimizer's.
+    """
+
+    name: str
+    shape: Shape
+    initializer: Initializer
+    decays: bool = True
+    l2: float | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+class Site(NamedTuple):
+    """Where a layer works within one workspace: asked for its memory there.
+
+    `stream` tells the layers of a network apart where they draw random numbers.
+    """
+
+    stream: int
+    input_shape: Shape
+    batch_size: int
+    dtype: np.dtype[Any]
+    n_threads: int
+    training: bool
+
+
+@dataclass(slots=True)
+class Run:
+    """One pass over one batch.
+
+    Attributes
+    ----------
+    training : bool
+        Whether dropout drops and statistics are those of the batch.
+    n_threads : int
+    seed, step : int
+        What random numbers are drawn from: the same pair gives the same numbers.
+    """
+
+    training: bool = False
+    n_threads: int = 1
+    seed: int = 0
+    step: int = 0
+
+    def key(self, stream: int) -> int:
+        """Key of a stream of random numbers for this pass: 64 mixed bits of (seed, step, stream)."""
+        key = 0
+        for word in (self.seed, self.step, stream):
+            key = _mix((key ^ word) & _MASK)
+        return key
+
+
+def _mix(z: int) -> int:
+    """SplitMix64's step and finalizer (Steele, Lea and Flood, 2014)."""
+    z = (z + 0x9E3779B97F4A7C15) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return z ^ (z >> 31)
+
+
+class Layer:
+    """Base of all layers: no parameters, no memory, and a clear refusal of what is not overridden.
+
+    Shapes here are of one sample, without the batch axis; arrays in the two passes have the batch axis first.
+    """
+
+    #: True for a layer whose output is its input in another shape: it has no passes, and its buffers are views.
+    is_view: ClassVar[bool] = False
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for inputs of `input_shape`.
+
+        Raises
+        ------
+        ValueError
+            If the layer cannot take `input_shape`: says what it needs and what it got.
+        """
+        raise TypeError(f"{type(self).__name__} must override output_shape")
+
+    def parameters(self, input_shape: Shape) -> tuple[Parameter, ...]:
+        """What the layer learns, in the order in which both passes get the arrays."""
+        return ()
+
+    def memory(self, site: Site) -> Any:
+        """Arrays that the passes need beside their arguments, for batches of up to ``site.batch_size`` samples."""
+        return None
+
+    def flops(self, input_shape: Shape) -> int:
+        """Floating-point operations of the forward pass of one sample: 2 a multiply-add."""
+        return 0
+
+    def forward(self, params: Sequence[Array], x: Array, out: Array, memory: Any, run: Run) -> None:
+        """Fill `out` from `x`."""
+        raise TypeError(f"{type(self).__name__} must override forward")
+
+    def backward(
+        self,
+        params: Sequence[Array],
+        x: Array,
+        out: Array,
+        dy: Array,
+        dx: Array | None,
+        grads: Sequence[Array],
+        memory: Any,
+        run: Run,
+    ) -> None:
+        """Fill `grads`, and `dx` unless it is None, from `dy`; `dy` may be overwritten, `x` and `out` may not."""
+        raise TypeError(f"{type(self).__name__} must override backward")
+
+
+def describe_shape(shape: Shape) -> str:
+    """How messages write a shape: ``(32, 32, 3)``."""
+    return "(" + ", ".join(map(str, shape)) + ")"
+
+
+def check_image(layer: str, shape: Shape) -> tuple[int, int, int]:
+    """Return `shape` as (height, width, channels); ValueError where it is not an image's."""
+    if len(shape) != 3:
+        raise ValueError(f"{layer} needs images of shape (height, width, channels), got {describe_shape(shape)}")
+    return shape
+
+
+def check_pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
+    """Return an int, or a pair of them, as a pair; TypeError or ValueError where it is neither or too small."""
+    pair = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2:
+        raise ValueError(f"{name} must be an integer or a pair of them, got {value!r}")
+    return check_integer(name, pair[0], minimum), check_integer(name, pair[1], minimum)

@@ -1,0 +1,172 @@
+"""A stack of layers: shapes, parameters, the forward pass and the backward pass."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from crmsprop.nn.arena import Arena
+from crmsprop.nn.fusion import fuse
+from crmsprop.nn.layer import Array, Layer, Parameter, Run, Shape, describe_shape
+from crmsprop.nn.workspace import Operation, Workspace
+
+
+class Network:
+    """A stack of layers on inputs of one shape, with its parameters in one arena.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        From the input to the output; an empty stack is refused.
+    input_shape : tuple of int
+        Of one sample.
+    dtype : {float32, float64}
+    fused : bool, default=True
+        Whether neighbouring layers may run as one pass.
+
+    Attributes
+    ----------
+    shapes : list of tuple of int
+        Output shape of each layer.
+    parameters : dict of str to Parameter
+        Keyed by the layer's index and the parameter's name, such as ``"0.weight"``.
+    arena, gradients : Arena
+        Values and gradients, views keyed alike.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a layer is not a Layer, or does not fit the one before it: says which, what it got and what it needs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop.nn import Dense, Network, ReLU
+    >>> network = Network([Dense(8), ReLU(), Dense(3)], (4,))
+    >>> network.initialize(np.random.default_rng(0))
+    >>> list(network.parameters)
+    ['0.weight', '0.bias', '2.weight', '2.bias']
+    >>> network.forward(np.ones((5, 4), np.float32), network.workspace(5)).shape
+    (5, 3)
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], input_shape: Shape, dtype: Any = np.float32, fused: bool = True
+    ) -> None:
+        self.layers = tuple(layers)
+        self.input_shape = tuple(int(size) for size in input_shape)
+        self.dtype = np.dtype(dtype)
+        self.shapes = _output_shapes(self.layers, self.input_shape)
+        inputs = [self.input_shape, *self.shapes[:-1]]
+        self.parameters: dict[str, Parameter] = {
+            f"{i}.{parameter.name}": parameter
+            for i, (layer, shape) in enumerate(zip(self.layers, inputs, strict=True))
+            for parameter in layer.parameters(shape)
+        }
+        self.arena = Arena({name: parameter.shape for name, parameter in self.parameters.items()}, dtype)
+        self.gradients = self.arena.like()
+        self._operations = self._plan(fused)
+        self._values = [self._views(self.arena, operation) for operation in self._operations]
+        self._gradients = [self._views(self.gradients, operation) for operation in self._operations]
+        self._first = next((i for i, views in enumerate(self._values) if views), len(self._values))
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output of one sample."""
+        return self.shapes[-1]
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of numbers that the network learns."""
+        return sum(parameter.size for parameter in self.parameters.values())
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Draw every parameter afresh, in order."""
+        for name, parameter in self.parameters.items():
+            self.arena.views[name][...] = parameter.initializer(parameter.shape, rng)
+
+    def workspace(self, batch_size: int, n_threads: int = 1, training: bool = False) -> Workspace:
+        """Return memory for batches of up to `batch_size` samples on `n_threads` threads."""
+        return Workspace(self._operations, batch_size, self.dtype, n_threads, training)
+
+    def forward(self, x: Array, workspace: Workspace, run: Run | None = None) -> Array:
+        """Return the output for a batch, a view into the workspace that the next batch overwrites.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, *input_shape)
+            C-contiguous, of the network's dtype; read again by `backward`.
+        workspace : Workspace
+        run : Run or None, default=None
+            None for prediction on as many threads as the workspace was made for.
+
+        Returns
+        -------
+        ndarray of shape (n, *output_shape)
+        """
+        run = run or Run(n_threads=workspace.n_threads)
+        outputs = workspace.buffers(len(x)).outputs
+        workspace.inputs = []
+        for operation, params, out, memory in zip(
+            self._operations, self._values, outputs, workspace.memories, strict=True
+        ):
+            workspace.inputs.append(x)
+            if out is None:
+                x = x.reshape(len(x), *operation.output_shape)
+            else:
+                operation.layer.forward(params, x, out, memory, run)
+                x = out
+        return x
+
+    def backward(self, workspace: Workspace, run: Run) -> None:
+        """Fill `gradients` for the batch that `forward` last saw in this workspace.
+
+        The gradient to the output is read from ``workspace.output_gradient(n)``, which the loss has filled; both passes
+        get the same `run`.
+        """
+        n = len(workspace.inputs[0])
+        outputs, gradients = workspace.buffers(n)
+        for i in range(len(self._operations) - 1, self._first - 1, -1):
+            out = outputs[i]
+            if out is not None:
+                self._operations[i].layer.backward(
+                    self._values[i],
+                    workspace.inputs[i],
+                    out,
+                    gradients[i + 1],
+                    gradients[i] if i > self._first else None,
+                    self._gradients[i],
+                    workspace.memories[i],
+                    run,
+                )
+
+    def _plan(self, fused: bool) -> list[Operation]:
+        layers = fuse(self.layers) if fused else [(layer, 1) for layer in self.layers]
+        plan, index, shape = [], 0, self.input_shape
+        for layer, count in layers:
+            names = tuple(name for name in self.parameters if index <= int(name.split(".")[0]) < index + count)
+            plan.append(Operation(index, layer, shape, self.shapes[index + count - 1], names))
+            index += count
+            shape = plan[-1].output_shape
+        return plan
+
+    @staticmethod
+    def _views(arena: Arena, operation: Operation) -> list[Array]:
+        return [arena.views[name] for name in operation.parameters]
+
+
+def _output_shapes(layers: tuple[Layer, ...], input_shape: Shape) -> list[Shape]:
+    if not layers:
+        raise ValueError("layers must hold at least one layer, got none")
+    shapes, shape = [], input_shape
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layers[{i}] must be a Layer, got {layer!r:.100}")
+        try:
+            shape = layer.output_shape(shape)
+        except ValueError as error:
+            raise ValueError(
+                f"layers[{i}], {layer!r}, does not fit the shape {describe_shape(shape)}: {error}"
+            ) from None
+        shapes.append(shape)
+    return shapes

@@ -1,0 +1,40 @@
+"""The rectified linear unit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crmsprop import kernels
+from crmsprop.nn.layer import Array, Layer, Run, Shape
+
+
+@dataclass(frozen=True)
+class ReLU(Layer):
+    """``max(x, 0)``, element by element; its gradient at 0 is 0.
+
+    Examples
+    --------
+    >>> from crmsprop.nn import ReLU
+    >>> ReLU().output_shape((128,))
+    (128,)
+    """
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def forward(self, params: Sequence[Array], x: Array, out: Array, memory: Any, run: Run) -> None:
+        kernels.relu_forward(x, out, run.n_threads)
+
+    def backward(
+        self,
+        params: Sequence[Array],
+        x: Array,
+        out: Array,
+        dy: Array,
+        dx: Array | None,
+        grads: Sequence[Array],
+        memory: Any,
+        run: Run,
+    ) -> None:
+        if dx is not None:
+            kernels.relu_backward(out, dy, dx, run.n_threads)

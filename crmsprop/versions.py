@@ -1,0 +1,43 @@
+"""What a report of a problem should say about the machine and the build."""
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from crmsprop import kernels
+
+PACKAGES = ("crmsprop", "numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl")
+
+
+def show_versions() -> None:
+    """Print the versions of Python and of the packages in use, and what the kernels run on.
+
+    Examples
+    --------
+    >>> import crmsprop
+    >>> crmsprop.show_versions()  # doctest: +ELLIPSIS
+    python ...
+    """
+    print(f"python {platform.python_version()} ({sys.platform}, {platform.machine()})")
+    for package in PACKAGES:
+        print(f"{package} {_version(package)}")
+    for line in kernel_lines():
+        print(line)
+
+
+def kernel_lines() -> list[str]:
+    """Return what the kernels run on, a line a fact."""
+    openmp = kernels.openmp_version()
+    return [
+        f"kernels: {kernels.active_kernels}",
+        f"instruction set: {kernels.active_isa()}, of {', '.join(kernels.supported_isas())} that this machine can run",
+        f"OpenMP: {openmp}" if openmp else "OpenMP: none in this build, so every call runs on one thread",
+        f"threads: {kernels.effective_n_threads()}",
+    ]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

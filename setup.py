@@ -1,0 +1,108 @@
+"""The compiled kernels: one extension a topic, each C source built for every instruction set; and the OpenMP probe.
+
+All else about the package stands in pyproject.toml.
+"""
+
+import itertools
+import os
+import platform
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+SOURCES = Path("crmsprop/kernels/src")
+TOPICS = ("rmsprop", "dense", "conv2d", "pool", "elementwise", "softmax")
+REALS = {"f32": "float", "f64": "double"}
+LEVELS = {"baseline": [], "v3": ["-march=x86-64-v3"], "v4": ["-march=x86-64-v4"]}
+# IEEE arithmetic that may be vectorized: no errno, no traps, and nothing of -ffast-math.
+GCC_FLAGS = ["-O3", "-g0", "-std=c11", "-fno-math-errno", "-fno-trapping-math"]
+# RMSprop promises the same bits on every instruction set, so its products may not melt into FMAs.
+CONTRACTION = {"rmsprop": "off"}
+
+OPENMP_PROGRAM = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+OPENMP_FLAGS = (["-fopenmp"], ["-Xpreprocessor", "-fopenmp"], ["/openmp"])
+
+
+class BuildKernels(build_ext):
+    """Adds to each extension its C sources, compiled once an instruction set and real type."""
+
+    def build_extensions(self):
+        self.gcc_like = self.compiler.compiler_type != "msvc"
+        self.openmp = [] if os.environ.get("CRMSPROP_NO_OPENMP") else self.probe_openmp()
+        self.levels = LEVELS if self.gcc_like and self.compiles(*LEVELS["v4"]) else {"baseline": []}
+        super().build_extensions()
+
+    def build_extension(self, extension):
+        topic = extension.name.rpartition("_")[2]
+        extension.define_macros += self.macros()
+        extension.extra_compile_args = [*self.openmp, *(["-O2", "-g0"] if self.gcc_like else [])]
+        extension.extra_link_args = self.openmp if self.gcc_like else []
+        if topic in TOPICS:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                variants = itertools.product([topic], self.levels, REALS)
+                extension.extra_objects = sorted(pool.map(lambda variant: self.compile_kernel(*variant), variants))
+        super().build_extension(extension)
+
+    def macros(self):
+        return [("CRM_X86_LEVELS", "1")] if len(self.levels) > 1 else []
+
+    def compile_kernel(self, topic, level, real):
+        flags = [*GCC_FLAGS, f"-ffp-contract={CONTRACTION.get(topic, 'fast')}", *self.levels[level]]
+        (built,) = self.compiler.compile(
+            [str(SOURCES / f"{topic}.c")],
+            output_dir=str(Path(self.build_temp) / f"{real}-{level}"),
+            macros=[*self.macros(), ("CRM_REAL", REALS[real]), ("CRM_SUFFIX", f"_{real}_{level}")],
+            include_dirs=[str(SOURCES)],
+            extra_postargs=flags if self.gcc_like else [],
+        )
+        return built
+
+    def probe_openmp(self):
+        """The flags that make an OpenMP program compile and link, or none."""
+        return next((flags for flags in OPENMP_FLAGS if self.compiles(*flags, program=OPENMP_PROGRAM, link=True)), [])
+
+    def compiles(self, *flags, program="int main(void) { return 0; }\n", link=False):
+        if not link and platform.machine().lower() not in ("x86_64", "amd64"):
+            return False
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "probe.c"
+            source.write_text(program)
+            try:
+                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=list(flags))
+                if link:
+                    extra = list(flags) if self.gcc_like else []
+                    self.compiler.link_executable(objects, str(Path(folder) / "probe"), extra_postargs=extra)
+            except Exception:  # distutils raises several types; each means that the compiler cannot do it
+                return False
+        return True
+
+
+def extension(name):
+    return Extension(
+        f"crmsprop.kernels._{name}",
+        [f"crmsprop/kernels/_{name}.pyx"],
+        include_dirs=[numpy.get_include(), str(SOURCES)],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        depends=[str(path) for path in SOURCES.glob("*")],
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(name) for name in ("cpu", "boundary", *TOPICS)],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "embedsignature": True,
+            "freethreading_compatible": False,
+        },
+    ),
+    cmdclass={"build_ext": BuildKernels},
+)
