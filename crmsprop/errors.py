@@ -34,7 +34,7 @@ def check_real(name: str, value: Any, interval: str) -> float:
         raise TypeError(f"{name} must be a number in {interval}, got {shown(value)}")
     try:
         number = float(value)
-    except OverflowError:
+    except OverflowError:  # an integer beyond the largest float, in no interval: as NaN below
         number = math.nan
     low, high = (float(end) for end in interval[1:-1].split(","))
     above = number >= low if interval[0] == "[" else number > low

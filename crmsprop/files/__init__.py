@@ -1,0 +1,16 @@
+"""The container of all our files: named arrays and a plain JSON configuration. No pickle, no code.
+
+The layout is that of safetensors, so that any safetensors tool can open the files: the length of the header (8 bytes,
+little-endian), the header in JSON, and the bytes of the arrays. The header's ``__metadata__`` holds the configuration
+and the SHA-256 of the whole file, taken with 64 zeros in the place of the digest: no bit can change unnoticed. That
+guards against damage, not against malice: who uses the configuration has to distrust its values.
+
+References
+----------
+The format: https://github.com/huggingface/safetensors#format
+"""
+
+from crmsprop.files.reader import read_container
+from crmsprop.files.writer import write_container
+
+__all__ = ["read_container", "write_container"]

@@ -1,0 +1,153 @@
+"""Headers that lie about one thing, with a right digest: each is refused for that thing."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+from container_files import assert_same, entry, join, metadata, refusal
+
+from crmsprop.errors import FileFormatError
+from crmsprop.files import read_container
+
+
+def test_the_hostile_headers_below_are_fine_but_for_one_thing(path):
+    path.write_bytes(join({"__metadata__": metadata(), "a": entry()}, b"\1\2\3\4"))
+    arrays, config = read_container(path, "model")
+    assert_same(arrays, {"a": np.array([1, 2, 3, 4], np.uint8)})
+    assert config == {}
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (entry(dtype="F16"), "unknown dtype 'F16'"),
+        (entry(dtype="u8"), "unknown dtype"),
+        (entry(dtype="|O"), "unknown dtype"),
+        (entry(dtype=["U8"]), "unknown dtype"),
+        (entry(dtype=None), "unknown dtype"),
+        (entry(dtype="BOOL"), "booleans other than 0 and 1"),
+        (entry(shape=[-4]), "bad shape"),
+        (entry(shape=[-2, -2]), "bad shape"),
+        (entry(shape=[4.0]), "bad shape"),
+        (entry(shape=["4"]), "bad shape"),
+        (entry(shape=[True, 4]), "bad shape"),
+        (entry(shape=[None]), "bad shape"),
+        (entry() | {"shape": {"4": 1}}, "bad shape"),
+        (entry() | {"shape": 4}, "bad shape"),
+        (entry() | {"shape": "4"}, "bad shape"),
+        (entry(shape=[1] * 64 + [4]), "bad shape"),
+        (entry(shape=[1] * 100_000), "bad shape"),
+        (entry(shape=[2**63, 2**63]), "impossible shape"),
+        (entry(shape=[2**64 + 4]), "impossible shape"),
+        (entry(shape=[2**32, 2**32], offsets=[0, 0]), "impossible shape"),
+        (entry(shape=[0, 2**63], offsets=[0, 0]), "impossible shape"),
+        (entry("F64", [0, 2**60], offsets=[0, 0]), "impossible shape"),
+        (entry(shape=[10**600]), "impossible shape"),
+        (entry(shape=[2**50], offsets=[0, 2**50]), "take 1125899906842624 bytes, and 4 follow"),
+        (entry(shape=[5]), r"data_offsets \[0, 4\], not \[0, 5\]"),
+        (entry(dtype="F32"), r"data_offsets \[0, 4\], not \[0, 16\]"),
+        (entry(shape=[]), r"data_offsets \[0, 4\], not \[0, 1\]"),
+        (entry(offsets=[1, 5]), "data_offsets"),
+        (entry(offsets=[4, 0]), "data_offsets"),
+        (entry(offsets=[-4, 0]), "data_offsets"),
+        (entry(offsets=[0, 4, 8]), "data_offsets"),
+        (entry(offsets=[]), "data_offsets"),
+        (entry(offsets=[0.0, 4.0]), "data_offsets"),
+        (entry(offsets=[False, 4]), "data_offsets"),
+        (entry(offsets=[2**64, 2**64 + 4]), "data_offsets"),
+        (entry() | {"data_offsets": "04"}, "data_offsets"),
+        (entry() | {"data_offsets": None}, "data_offsets"),
+        (entry(shape=[3], offsets=[0, 3]), "take 3 bytes, and 4 follow"),
+        (entry(shape=[0], offsets=[0, 0]), "take 0 bytes, and 4 follow"),
+        (entry() | {"more": 1}, "must have a dtype, shape and data_offsets"),
+        ({"dtype": "U8", "shape": [4]}, "must have a dtype, shape and data_offsets"),
+        ([], "must have a dtype, shape and data_offsets"),
+        (None, "must have a dtype, shape and data_offsets"),
+        ("a" * 100_000, "must have a dtype, shape and data_offsets"),
+    ],
+)
+def test_hostile_arrays(path, bad, message):
+    with pytest.raises(FileFormatError, match=message):
+        raise FileFormatError(refusal(path, join({"__metadata__": metadata(), "a": bad}, b"\1\2\3\4")))
+
+
+@pytest.mark.parametrize(
+    "second", [entry(offsets=[0, 4]), entry(offsets=[2, 6]), entry(offsets=[5, 9]), entry(offsets=[8, 12])]
+)
+def test_arrays_that_overlap_or_leave_a_gap(path, second):
+    document = {"__metadata__": metadata(), "a": entry(), "b": second}
+    assert "not [4, 8]" in refusal(path, join(document, bytes(8)))
+    assert "array 'b'" in refusal(path, join(document, bytes(12)))
+
+
+def test_arrays_out_of_order(path):
+    document = {"__metadata__": metadata(), "b": entry(offsets=[4, 8]), "a": entry()}
+    assert "array 'b' has the data_offsets [4, 8], not [0, 4]" in refusal(path, join(document, bytes(8)))
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (None, "no crmsprop file"),
+        ([], "no crmsprop file"),
+        ("crmsprop", "no crmsprop file"),
+        ({}, "no crmsprop file"),
+        ({"format": "pt"}, "no crmsprop file"),
+        (metadata(format=["crmsprop"]), "no crmsprop file"),
+        (metadata(kind=None), "lacks a kind"),
+        (metadata(kind=["model"]), "lacks a kind"),
+        (metadata(config=None), "lacks a kind"),
+        (metadata(config={}), "lacks a kind"),
+        (metadata(sha256=None), "lacks a kind"),
+        (metadata(format_version=None), "lacks a kind"),
+        (metadata(format_version=1), "lacks a kind"),
+        (metadata(kind="checkpoint"), "it holds a 'checkpoint', not a 'model'"),
+        (metadata(kind="x" * 10**6), "it holds a 'xxxxx"),
+        (metadata(kind="\x1b[2J\n"), r"it holds a '\\x1b\[2J\\n'"),
+        (metadata(format_version="2"), "format version 2, and this crmsprop reads up to 1: upgrade"),
+        (metadata(format_version="0"), "format_version must be a positive integer"),
+        (metadata(format_version="-1"), "format_version must be a positive integer"),
+        (metadata(format_version="1.0"), "format_version must be a positive integer"),
+        (metadata(format_version="1\n"), "format_version must be a positive integer"),
+        (metadata(format_version="\u0661"), "format_version must be a positive integer"),
+        (metadata(format_version="9" * 5000), "format_version must be a positive integer"),
+        (metadata(sha256=""), "sha256 is malformed"),
+        (metadata(sha256="A" * 64), "sha256 is malformed"),
+        (metadata(sha256="a" * 63), "sha256 is malformed"),
+        (metadata(sha256="é" * 64), "sha256 is malformed"),
+        (metadata(more="a" * 64), "sha256 is malformed"),
+    ],
+)
+def test_hostile_metadata(path, bad, message):
+    with pytest.raises(FileFormatError, match=message):
+        raise FileFormatError(refusal(path, join({"__metadata__": bad}, b"", sign=False)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no crmsprop file"),
+        (" {}", "no crmsprop file"),
+        ("[]", "no crmsprop file"),
+        ("\ufeff{}", "no crmsprop file"),
+        ("{", "its header is not valid JSON"),
+        ("{} x", "its header is not valid JSON"),
+        ("{\ud800}", "its header is not valid JSON"),
+        ('{"\\ud800":1}', "its header is not valid JSON"),
+        ('{"a":1,"a":1}', "'a' stands twice"),
+        ('{"__metadata__":{},"__metadata__":{}}', "stands twice"),
+        ('{"a":%s}' % ("9" * 100_000), "an integer has 100000 digits"),
+        ('{"a":' * 100_000, "its header is not valid JSON"),
+        ('{"a":' + "[" * 100_000 + "]" * 100_000 + "}", "its header is not valid JSON"),
+        ("{" + json.dumps("x" * 10**6) * 2 + "}", "its header is not valid JSON"),
+    ],
+)
+def test_hostile_header_texts(path, text, message):
+    with pytest.raises(FileFormatError, match=message):
+        raise FileFormatError(refusal(path, join(text, b"")))
+
+
+def test_utf_16_is_refused(path):
+    header = "{}".encode("utf-16-le")
+    assert "not valid JSON" in refusal(path, struct.pack("<Q", len(header)) + header)
