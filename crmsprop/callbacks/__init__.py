@@ -1,0 +1,7 @@
+"""What can watch, steer and stop a training."""
+
+from crmsprop.callbacks.early_stopping import EarlyStopping
+from crmsprop.callbacks.epoch_printer import EpochPrinter
+from crmsprop.training import Callback
+
+__all__ = ["Callback", "EarlyStopping", "EpochPrinter"]

@@ -1,0 +1,7 @@
+"""Estimators in the manner of scikit-learn: thin, they validate, encode, build and train."""
+
+from crmsprop.estimators.cnn import CNNClassifier
+from crmsprop.estimators.loading import load
+from crmsprop.estimators.mlp import MLPClassifier
+
+__all__ = ["CNNClassifier", "MLPClassifier", "load"]

@@ -1,0 +1,76 @@
+"""What an estimator makes of X: rows for scikit-learn's checks, samples of one shape for the network, a dtype."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from crmsprop.errors import check_choice, check_integer
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Shape = tuple[int, ...]
+
+#: Kept as they are; anything else becomes the first.
+DTYPES = (np.float64, np.float32, np.uint8)
+
+
+def checked_image_shape(image_shape: Sequence[int] | None) -> Shape | None:
+    """Return `image_shape` as (height, width, channels); (height, width) has one channel."""
+    if image_shape is None:
+        return None
+    if not isinstance(image_shape, Sequence) or len(image_shape) not in (2, 3):
+        raise ValueError(f"image_shape must be None or (height, width, channels), got {image_shape!r}")
+    sizes = tuple(check_integer(f"image_shape[{i}]", size, 1) for i, size in enumerate(image_shape))
+    return sizes if len(sizes) == 3 else (*sizes, 1)
+
+
+def rows_of_images(X: Any, image_shape: Shape | None) -> tuple[Any, Shape | None]:
+    """Return images as rows, without a copy where memory allows, and the shape of one image.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, height, width, channels), (n, height, width) or (n, n_features)
+    image_shape : tuple of int or None
+        What it has to be; None for whatever X says: a flat row is then a 1 x n_features x 1 image.
+
+    Raises
+    ------
+    ValueError
+        If X has images of another shape.
+    """
+    if isinstance(X, (list, tuple)):
+        X = np.asarray(X)
+    if getattr(X, "ndim", 2) not in (3, 4):
+        return X, image_shape
+    X = np.asarray(X)
+    shape = X.shape[1:] if X.ndim == 4 else (*X.shape[1:], 1)
+    if image_shape is not None and shape != image_shape:
+        raise ValueError(f"X must hold images of shape {image_shape}, got {shape}")
+    return X.reshape(len(X), math.prod(shape)), shape
+
+
+def check_row_length(X: Array, image_shape: Shape) -> None:
+    """ValueError unless the rows of `X` hold images of `image_shape`."""
+    if X.shape[1] != math.prod(image_shape):
+        raise ValueError(
+            f"image_shape must fit the {X.shape[1]} features of X, got {image_shape}, which is {math.prod(image_shape)}"
+        )
+
+
+def computing_dtype(dtype: Any, X: Array) -> np.dtype[Any]:
+    """Return the dtype that the network computes in; for None float32 for uint8 and float32 input, else float64."""
+    if dtype is None:
+        return np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = repr(dtype)
+    return np.dtype(check_choice("dtype", name, ("float32", "float64")))
+
+
+def check_same_kind(X: Array, fitted_on_uint8: bool) -> None:
+    """ValueError where `X` is uint8 and fit saw floats, or the reverse: their scales differ."""
+    if (X.dtype == np.uint8) != fitted_on_uint8:
+        wanted = "uint8, as in fit" if fitted_on_uint8 else "of a float dtype, as in fit"
+        raise ValueError(f"X must be {wanted}, got {X.dtype}: uint8 is scaled by 1/255 in images, floats are not")

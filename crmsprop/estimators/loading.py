@@ -1,0 +1,140 @@
+"""An estimator from the file that saving.py wrote; nothing in the file is run or imported."""
+
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from crmsprop.errors import FileFormatError
+from crmsprop.estimators.cnn import CNNClassifier
+from crmsprop.estimators.inputs import Array
+from crmsprop.estimators.mlp import MLPClassifier
+from crmsprop.estimators.saving import KIND, NOT_STORED
+from crmsprop.files import read_container
+from crmsprop.nn import Network
+from crmsprop.persistence import network_from_parts
+from crmsprop.schedules import schedule_from_config
+from crmsprop.training import COLUMNS
+
+#: The only classes that a file can name.
+ESTIMATORS: dict[str, type[Any]] = {known.__name__: known for known in (CNNClassifier, MLPClassifier)}
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Return the estimator that ``save`` wrote.
+
+    Nothing in the file is run or imported. A user's function that was the schedule is not brought back: a warning
+    names it, and ``schedule`` is None.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    estimator
+        Fitted: predicts the same bits as the one that was saved, on the same machine and build.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is damaged, truncated, hostile or no model.
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import crmsprop
+    >>> model = crmsprop.MLPClassifier(max_epochs=2, random_state=0).fit([[0.0], [1.0]], ["no", "yes"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.crms")
+    ...     model.save(path)
+    ...     again = crmsprop.load(path)
+    >>> np.array_equal(again.predict_proba([[0.5]]), model.predict_proba([[0.5]]))
+    True
+    """
+    arrays, config = read_container(path, KIND)
+    try:
+        return _estimator(arrays, config)
+    except FileFormatError as error:
+        raise FileFormatError(f"cannot read {os.fsdecode(path)}: {error}") from error
+
+
+def _estimator(arrays: Mapping[str, Array], config: dict[str, Any]) -> Any:
+    kind = ESTIMATORS.get(str(config.get("estimator")))
+    if kind is None:
+        raise FileFormatError(f"it holds the unknown estimator {config.get('estimator')!r:.100}")
+    network = network_from_parts(arrays, config.get("network"))
+    estimator = kind(**_parameters_from_config(kind, config.get("parameters")))
+    classes = _labels_from_config(config.get("classes"), arrays)
+    if (len(classes),) != network.output_shape:
+        raise FileFormatError(f"its network must have an output a class, got {network.output_shape} for {len(classes)}")
+    estimator._set_fitted(
+        network, classes, _checked_history(config.get("history")), _checked_fitted(config.get("fitted"), network)
+    )
+    return estimator
+
+
+def _parameters_from_config(kind: type[Any], parameters: Any) -> dict[str, Any]:
+    names = set(kind._get_param_names()) - set(NOT_STORED)
+    if not isinstance(parameters, dict) or set(parameters) != names:
+        raise FileFormatError(f"its parameters must be those of {kind.__name__}, got {parameters!r:.200}")
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in parameters.items()}
+    values["schedule"] = schedule_from_config(parameters["schedule"])
+    return values
+
+
+def _checked_history(history: Any) -> dict[str, list[float | None]]:
+    rows = history.values() if isinstance(history, dict) else ()
+    if tuple(history or ()) != COLUMNS or not all(isinstance(row, list) for row in rows):
+        raise FileFormatError("its history must have the columns " + ", ".join(COLUMNS))
+    if len({len(row) for row in rows}) != 1 or not all(
+        value is None or type(value) in (int, float) for row in rows for value in row
+    ):
+        raise FileFormatError("its history must hold numbers, one a column and epoch")
+    return dict(history)
+
+
+def _labels_from_config(config: Any, arrays: Mapping[str, Array]) -> Array:
+    if config == {"kind": "array"} and "classes" in arrays:
+        classes = arrays["classes"]
+    elif isinstance(config, dict) and config.get("kind") in ("text", "object"):
+        labels = config.get("labels")
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise FileFormatError("its class labels must be strings")
+        classes = np.array(labels, dtype=object if config["kind"] == "object" else str)
+    else:
+        raise FileFormatError(f"its class labels are malformed: {config!r:.100}")
+    if classes.ndim != 1 or not len(classes) or len(np.unique(classes)) != len(classes):
+        raise FileFormatError("its class labels must be different from each other, in one row")
+    return classes
+
+
+def _checked_fitted(fitted: Any, network: Network) -> dict[str, Any]:
+    """Return what a fit leaves beside the network, once each value is of its kind."""
+    kinds: dict[str, tuple[type, ...]] = {
+        "image_shape": (list, type(None)),
+        "fitted_on_uint8": (bool,),
+        "n_features_in": (int,),
+        "feature_names_in": (list, type(None)),
+        "best_epoch": (int, type(None)),
+    }
+    if not isinstance(fitted, dict) or set(fitted) != set(kinds):
+        raise FileFormatError(f"its fitted state must have {', '.join(kinds)}, got {fitted!r:.100}")
+    for name, allowed in kinds.items():
+        if type(fitted[name]) not in allowed:
+            raise FileFormatError(f"its {name} is malformed: {fitted[name]!r:.100}")
+    shape, names = fitted["image_shape"], fitted["feature_names_in"]
+    if tuple(shape or (fitted["n_features_in"],)) != network.input_shape:
+        raise FileFormatError(f"its network must take what its image_shape says, got {network.input_shape}, {shape}")
+    if fitted["n_features_in"] != math.prod(network.input_shape):
+        raise FileFormatError(
+            f"its n_features_in must be {math.prod(network.input_shape)}, got {fitted['n_features_in']}"
+        )
+    if names is not None and (len(names) != fitted["n_features_in"] or not all(isinstance(n, str) for n in names)):
+        raise FileFormatError("its feature_names_in must be one string a feature")
+    return fitted

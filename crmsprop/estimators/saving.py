@@ -1,0 +1,73 @@
+"""An estimator to one file: parameters, fitted state and network; no pickle. loading.py reads it."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from crmsprop.estimators.inputs import Array
+from crmsprop.files import write_container
+from crmsprop.nn import Network
+from crmsprop.persistence import network_to_parts
+from crmsprop.schedules import schedule_to_config
+
+#: What the container calls our files.
+KIND = "model"
+
+#: Parameters that hold live objects: a file cannot bring them back.
+NOT_STORED = ("callbacks",)
+
+
+def save(
+    path: str | os.PathLike[str],
+    estimator: str,
+    parameters: Mapping[str, Any],
+    network: Network,
+    classes: Array,
+    history: Mapping[str, list[float | None]],
+    fitted: Mapping[str, Any],
+) -> None:
+    """Write an estimator's parts to one file, wholly or not at all; see NetworkEstimator.save."""
+    arrays, network_config = network_to_parts(network)
+    config = {
+        "estimator": estimator,
+        "parameters": _parameters_to_config(parameters),
+        "network": network_config,
+        "classes": _labels_to_config(classes, arrays),
+        "history": {column: [_plain(value) for value in values] for column, values in history.items()},
+        "fitted": {name: _plain(value) for name, value in fitted.items()},
+    }
+    write_container(path, arrays, config, KIND)
+
+
+def _parameters_to_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    stored = {name: value for name, value in parameters.items() if name not in NOT_STORED}
+    stored["schedule"] = schedule_to_config(stored["schedule"])
+    if not isinstance(stored["random_state"], (int, np.integer, type(None))):
+        warnings.warn("random_state is a generator, whose state is not saved: it loads as None", stacklevel=4)
+        stored["random_state"] = None
+    if stored["dtype"] is not None:
+        stored["dtype"] = np.dtype(stored["dtype"]).name
+    return {name: value if name == "schedule" else _plain(value) for name, value in stored.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as plain JSON; TypeError where it cannot be."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def _labels_to_config(classes: Array, arrays: dict[str, Array]) -> dict[str, Any]:
+    """Return how labels are stored: numbers as an array, text in the configuration."""
+    if classes.dtype.kind in "biuf":
+        arrays["classes"] = classes
+        return {"kind": "array"}
+    labels = classes.tolist()
+    if not all(isinstance(label, str) for label in labels):
+        raise TypeError(f"classes_ must hold numbers or strings to be saved, got {classes!r:.200}")
+    return {"kind": "text" if classes.dtype.kind == "U" else "object", "labels": labels}

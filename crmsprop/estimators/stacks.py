@@ -1,0 +1,47 @@
+"""The stacks of layers that the convenience estimators stand for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crmsprop.errors import check_choice, check_integer, check_real
+from crmsprop.nn import Conv2D, Dense, Dropout, Layer, MaxPool2D, ReLU
+from crmsprop.nn.layer import Shape
+
+ACTIVATIONS: dict[str, tuple[Layer, ...]] = {"relu": (ReLU(),), "identity": ()}
+
+
+def hidden_layers(name: str, sizes: Sequence[int], activation: str, dropout: float) -> list[Layer]:
+    """Return Dense, activation and Dropout for each of `sizes`; `name` is the parameter that holds them."""
+    after = activation_layers(activation)
+    if check_real("dropout", dropout, "[0, 1)"):
+        after = (*after, Dropout(dropout))
+    return [layer for units in checked_sizes(name, sizes) for layer in (Dense(units), *after)]
+
+
+def convolution_layers(
+    filters: Sequence[int], kernel_size: Any, pool_size: Any, padding: Any, activation: str, input_shape: Shape
+) -> list[Layer]:
+    """Return Conv2D, activation and MaxPool2D for each of `filters`; a pooling that would leave nothing is left out."""
+    layers: list[Layer] = []
+    shape = input_shape
+    pool = MaxPool2D(pool_size)
+    for count in checked_sizes("filters", filters):
+        conv = Conv2D(count, kernel_size, padding=padding)
+        shape = conv.output_shape(shape)
+        layers += [conv, *activation_layers(activation)]
+        if shape[0] >= pool.window[0] and shape[1] >= pool.window[1]:
+            layers.append(pool)
+            shape = pool.output_shape(shape)
+    return layers
+
+
+def activation_layers(activation: str) -> tuple[Layer, ...]:
+    """Return the layers that `activation` names."""
+    return ACTIVATIONS[check_choice("activation", activation, tuple(ACTIVATIONS))]
+
+
+def checked_sizes(name: str, sizes: Sequence[int]) -> list[int]:
+    """Return `sizes` as a list of ints of at least 1."""
+    if isinstance(sizes, str) or not hasattr(sizes, "__iter__"):
+        raise TypeError(f"{name} must be a sequence of integers of at least 1, got {sizes!r}")
+    return [check_integer(f"{name}[{i}]", size, 1) for i, size in enumerate(sizes)]

@@ -1,0 +1,59 @@
+"""Layers to plain configuration and back: only classes of our own are ever built, by name from a fixed list."""
+
+from dataclasses import fields
+from typing import Any
+
+from crmsprop.errors import FileFormatError
+from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, GlorotUniform, Layer, MaxPool2D, ReLU, Zeros
+
+KNOWN: dict[str, type[Any]] = {
+    known.__name__: known for known in (Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, GlorotUniform, Zeros)
+}
+
+
+def layer_to_config(layer: Any) -> dict[str, Any]:
+    """Return the class name and the parameters of a layer or initializer.
+
+    Raises
+    ------
+    TypeError
+        If its class is not one of ours: a file could not bring it back.
+    """
+    name = type(layer).__name__
+    if KNOWN.get(name) is not type(layer):
+        raise TypeError(f"layers must be of crmsprop's own classes to be saved, got {layer!r:.100}")
+    return {"class": name, **{field.name: _plain(getattr(layer, field.name)) for field in fields(layer)}}
+
+
+def layer_from_config(config: Any) -> Layer:
+    """Return the layer of a configuration from a file; FileFormatError where it is not one of ours."""
+    layer = _object(config)
+    if not isinstance(layer, Layer):
+        raise FileFormatError(f"a layer of the model must be one, got {config!r:.100}")
+    return layer
+
+
+def _object(config: Any) -> Any:
+    if not isinstance(config, dict) or config.get("class") not in KNOWN:
+        raise FileFormatError(f"the model holds an unknown layer, {config!r:.100}")
+    values = {name: _value(value) for name, value in config.items() if name != "class"}
+    try:
+        return KNOWN[config["class"]](**values)
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"the model holds a layer with bad parameters, {config!r:.200}: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if type(value) in KNOWN.values():
+        return layer_to_config(value)
+    return float(value) if isinstance(value, float) or not hasattr(value, "__index__") else int(value)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _object(value)
+    return tuple(value) if isinstance(value, list) else value

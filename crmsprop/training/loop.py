@@ -1,0 +1,198 @@
+"""The one training loop."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from crmsprop.errors import DivergenceError
+from crmsprop.nn import Loss, Network, Run
+from crmsprop.optimizer import RMSprop
+from crmsprop.schedules import Schedule
+from crmsprop.training.batches import Batch, Batches, DataSet
+from crmsprop.training.callback import Callback, Hooks
+from crmsprop.training.evaluation import Evaluator
+from crmsprop.training.history import History, append, new_history
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train.
+
+    Attributes
+    ----------
+    max_epochs, batch_size : int
+    schedule : Schedule
+        Ready to be called: its factor multiplies the optimizer's learning rate.
+    seed : int
+        What the order of the samples and the dropout are drawn from.
+    n_threads : int
+    """
+
+    max_epochs: int
+    batch_size: int
+    schedule: Schedule
+    seed: int
+    n_threads: int
+
+
+@dataclass
+class Training:
+    """A training in progress: what callbacks get as their `context`.
+
+    Attributes
+    ----------
+    network : Network
+    optimizer : RMSprop
+    plan : Plan
+    history : dict of lists
+        One value an epoch; the epoch in progress is not in it.
+    epoch : int
+        The epoch in progress, counted from 0.
+    step : int
+        Steps taken since the beginning.
+    batch, n_batches : int
+        The batch in progress, counted from 0, and how many an epoch has.
+    learning_rate : float
+        The rate of the latest step.
+    loss, accuracy : float
+        Means over the epoch so far.
+    """
+
+    network: Network
+    optimizer: RMSprop
+    plan: Plan
+    history: History = field(default_factory=new_history)
+    epoch: int = 0
+    step: int = 0
+    batch: int = 0
+    n_batches: int = 0
+    learning_rate: float = math.nan
+    loss: float = math.nan
+    accuracy: float = math.nan
+
+
+def train(
+    training: Training,
+    loss: Loss,
+    data: DataSet,
+    validation: DataSet | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> None:
+    """Train the network of `training` in place, epoch by epoch, until the plan ends or a callback stops it.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss of a batch, or the validation loss, is NaN or infinite: names the epoch, the batch and the learning
+        rate. The network then has the weights of the end of the epoch before, its last good ones.
+    """
+    _Loop(training, loss, data, validation, callbacks).run()
+
+
+class _Loop:
+    """The loop's fixed parts, made once: batches, workspace, buffers of the loss, hooks."""
+
+    def __init__(
+        self,
+        training: Training,
+        loss: Loss,
+        data: DataSet,
+        validation: DataSet | None,
+        callbacks: Sequence[Callback],
+    ) -> None:
+        network, plan = training.network, training.plan
+        self.training = training
+        self._network, self._loss, self._optimizer, self._plan = network, loss, training.optimizer, plan
+        self._batches = Batches(data, plan.batch_size, network.dtype, plan.n_threads)
+        self._workspace = network.workspace(self._batches.batch_size, plan.n_threads, training=True)
+        self._memory = loss.memory(self._batches.batch_size, network.dtype)
+        self._row_weights = np.empty(self._batches.batch_size, network.dtype)
+        self._gradients = list(network.gradients.views.values())
+        self._evaluator = None if validation is None else Evaluator(network, loss, validation, plan.n_threads)
+        self._total_steps = plan.max_epochs * len(self._batches)
+        self._pass = Run(training=True, n_threads=plan.n_threads, seed=plan.seed)
+        self._hooks = Hooks(callbacks, training)
+        training.n_batches = len(self._batches)
+
+    def run(self) -> None:
+        good = self._network.arena.flat.copy()
+        stopped = self._hooks.call("on_train_begin")
+        while not stopped and self.training.epoch < self._plan.max_epochs:
+            try:
+                stopped = self._epoch()
+            except DivergenceError:
+                self._network.arena.flat[:] = good
+                raise
+            good[:] = self._network.arena.flat
+            self.training.epoch += 1
+        self._hooks.call("on_train_end")
+
+    def _epoch(self) -> bool:
+        training, start = self.training, time.perf_counter()
+        training.loss = training.accuracy = math.nan
+        stopped = self._hooks.call("on_epoch_begin") or self._all_batches()
+        val_loss, val_accuracy = self._validate()
+        append(
+            training.history,
+            {
+                "epoch": training.epoch + 1,
+                "loss": training.loss,
+                "val_loss": val_loss,
+                "accuracy": training.accuracy,
+                "val_accuracy": val_accuracy,
+                "learning_rate": training.learning_rate,
+                "seconds": time.perf_counter() - start,
+            },
+        )
+        return self._hooks.call("on_epoch_end") or stopped
+
+    def _all_batches(self) -> bool:
+        """Take one step a batch; returns whether a callback wants to stop."""
+        training, loss, hits, weight = self.training, 0.0, 0.0, 0.0
+        for index, batch in enumerate(self._batches.shuffled(self._plan.seed, training.epoch)):
+            training.batch = index
+            self._hooks.call("on_batch_begin")
+            batch_loss, batch_hits = self._step(batch)
+            loss, hits, weight = loss + batch_loss, hits + batch_hits, weight + batch.total_weight
+            training.loss, training.accuracy = loss / weight, hits / weight
+            if self._hooks.call("on_batch_end"):
+                return True
+        return False
+
+    def _step(self, batch: Batch) -> tuple[float, float]:
+        """Forward, loss, backward, update; returns the weighted sums of losses and hits."""
+        training, n = self.training, len(batch.x)
+        self._pass.step = training.step
+        factor = self._plan.schedule(training.step, len(self._batches), self._total_steps)
+        training.learning_rate = self._optimizer.learning_rate * factor
+        weights = np.divide(batch.weights, batch.total_weight, out=self._row_weights[:n])
+        output = self._network.forward(batch.x, self._workspace, self._pass)
+        gradient = self._workspace.output_gradient(n)
+        result = self._loss.evaluate(output, batch.target, weights, gradient, self._memory, self._plan.n_threads)
+        self._check_finite("loss", result.loss)
+        self._network.backward(self._workspace, self._pass)
+        self._optimizer.step(self._gradients, learning_rate=training.learning_rate)
+        training.step += 1
+        return result.loss * batch.total_weight, result.hits * batch.total_weight
+
+    def _validate(self) -> tuple[float | None, float | None]:
+        if self._evaluator is None:
+            return None, None
+        loss, accuracy = self._evaluator.evaluate()
+        self._check_finite("validation loss", loss)
+        return loss, accuracy
+
+    def _check_finite(self, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            training = self.training
+            raise DivergenceError(
+                f"the {name} became {value} in epoch {training.epoch + 1}, batch {training.batch + 1} of "
+                f"{training.n_batches}, at learning rate {training.learning_rate:g}; the weights are those of the end "
+                f"of epoch {training.epoch}. Try a lower learning_rate, or look for NaN and huge values in the data."
+            )
