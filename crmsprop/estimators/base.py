@@ -1,6 +1,7 @@
 """What every estimator of ours does: validate, encode, build, train; and predict in batches."""
 
 import os
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from crmsprop import kernels
 from crmsprop.callbacks import Callback, EarlyStopping, EpochPrinter
-from crmsprop.errors import check_bool, check_integer, check_real
+from crmsprop.errors import DivergenceError, check_bool, check_integer, check_real
 from crmsprop.estimators.inputs import (
     DTYPES,
     Array,
@@ -55,6 +56,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     epsilon: float
     momentum: float
     centered: bool
+    eps_in_sqrt: bool
     l2: float
     max_epochs: int
     batch_size: int
@@ -125,15 +127,17 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             data = self._data_set(X, self._encode_fit(y))
             data, validation = self._split(data, X_val, y_val, seeds.split)
             self._build(X, seeds.weights)
-        self._train(data, validation, plan)
+            self._train(data, validation, plan)
         return self
 
     @contextmanager
     def _unchanged_if_refused(self) -> Iterator[None]:
-        """A fit that is refused leaves the estimator as it was."""
+        """A fit that fails leaves the estimator as it was; one that diverges, with the last good weights."""
         before = dict(self.__dict__)
         try:
             yield
+        except DivergenceError:
+            raise
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -145,6 +149,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         check_integer("verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0)
         if self.validation_fraction is not None:
             check_real("validation_fraction", self.validation_fraction, "(0, 1)")
+        if not isinstance(self.callbacks, list | tuple | None):
+            raise TypeError(f"callbacks must be None or a sequence of Callback, got {self.callbacks!r:.100}")
         for i, callback in enumerate(self.callbacks or []):
             if not isinstance(callback, Callback):
                 raise TypeError(f"callbacks[{i}] must be a Callback, got {callback!r:.100}")
@@ -176,7 +182,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _data_set(self, X: Array, target: Array) -> DataSet:
         scale = 1 / 255 if X.dtype == np.uint8 and self._image_shape else 1.0
-        return DataSet(np.ascontiguousarray(X).reshape(len(X), *self._sample_shape(X)), target, scale=scale)
+        # A memory-mapped file may begin anywhere: rows that are not aligned or not contiguous are copied.
+        rows = np.require(X, requirements=["C", "A"])
+        return DataSet(rows.reshape(len(X), *self._sample_shape(X)), target, scale=scale)
 
     def _sample_shape(self, X: Array) -> Shape:
         """Shape of one sample as the network sees it."""
@@ -189,15 +197,23 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         fraction = 0.1 if self.validation_fraction is None and self.early_stopping else self.validation_fraction
         if X_val is not None:
             self._fitted_on_uint8 = data.x.dtype == np.uint8
-            X_val, y_val = self._check_data(X_val, y_val)
-            return data, self._data_set(X_val, self._encode(y_val))
+            with _naming_validation_data():
+                X_val, y_val = self._check_data(X_val, y_val)
+                return data, self._data_set(X_val, self._encode(y_val))
         if fraction is None:
             return data, None
-        rows = np.arange(len(data.x))
-        kept, held_out = train_test_split(
-            rows, test_size=fraction, random_state=seed, stratify=self._strata(data.target)
-        )
+        kept, held_out = self._held_out(len(data.x), fraction, seed, self._strata(data.target))
         return data._replace(rows=kept), data._replace(rows=held_out)
+
+    @staticmethod
+    def _held_out(n: int, fraction: float, seed: int, strata: Array | None) -> tuple[Array, Array]:
+        """Return the numbers of the samples that train, and of those that validate."""
+        try:
+            kept, held_out = train_test_split(np.arange(n), test_size=fraction, random_state=seed, stratify=strata)
+        except ValueError as error:
+            rule = "validation_fraction must leave samples of every class in both parts"
+            raise ValueError(f"{rule}, got {fraction}: {error}") from error
+        return kept, held_out
 
     def _strata(self, target: Array) -> Array | None:
         """What a random split keeps the shares of; None for nothing."""
@@ -209,6 +225,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         network = Network(self._layers(shape, self._n_outputs()), shape, computing_dtype(self.dtype, X))
         network.initialize(np.random.default_rng(seed))
         self.network_ = network
+        self.__dict__.pop("best_epoch_", None)
         self._fitted_on_uint8 = X.dtype == np.uint8
 
     def _train(self, data: DataSet, validation: DataSet | None, plan: Plan) -> None:
@@ -243,6 +260,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             self.epsilon,
             momentum=self.momentum,
             centered=self.centered,
+            eps_in_sqrt=self.eps_in_sqrt,
             l2=self.l2,
             n_threads=self.n_threads,
         )
@@ -354,3 +372,13 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             outputs[start : start + len(batch.x)] = self.network_.forward(batch.x, workspace)
             start += len(batch.x)
         return self._loss().predict(outputs, n_threads)
+
+
+@contextmanager
+def _naming_validation_data() -> Iterator[None]:
+    """Errors about X and y are about X_val and y_val here."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        message = re.sub(r"\b([Xy])\b(?!_)", r"\1_val", str(error))
+        raise type(error)(message) from error

@@ -46,6 +46,8 @@ class CNNClassifier(NetworkClassifierBase):
         In [0, 1).
     centered : bool, default=False
         Whether RMSprop divides by the standard deviation of the gradient.
+    eps_in_sqrt : bool, default=False
+        Whether RMSprop adds `epsilon` under the root, as Keras does, where 1e-7 damps the steps of small gradients.
     l2 : float, default=0.0
         L2 penalty on the weights, not the biases, in [0, inf): adds ``l2 * weight`` to the gradient.
     max_epochs : int, default=30
@@ -109,6 +111,7 @@ class CNNClassifier(NetworkClassifierBase):
         epsilon: float = 1e-8,
         momentum: float = 0.0,
         centered: bool = False,
+        eps_in_sqrt: bool = False,
         l2: float = 0.0,
         max_epochs: int = 30,
         batch_size: int = 32,
@@ -136,6 +139,7 @@ class CNNClassifier(NetworkClassifierBase):
         self.epsilon = epsilon
         self.momentum = momentum
         self.centered = centered
+        self.eps_in_sqrt = eps_in_sqrt
         self.l2 = l2
         self.max_epochs = max_epochs
         self.batch_size = batch_size

@@ -9,7 +9,7 @@ import numpy as np
 
 from crmsprop.errors import FileFormatError
 from crmsprop.estimators.cnn import CNNClassifier
-from crmsprop.estimators.inputs import Array
+from crmsprop.estimators.inputs import Array, checked_image_shape
 from crmsprop.estimators.mlp import MLPClassifier
 from crmsprop.estimators.saving import KIND, NOT_STORED
 from crmsprop.files import read_container
@@ -70,6 +70,7 @@ def _estimator(arrays: Mapping[str, Array], config: dict[str, Any]) -> Any:
         raise FileFormatError(f"it holds the unknown estimator {config.get('estimator')!r:.100}")
     network = network_from_parts(arrays, config.get("network"))
     estimator = kind(**_parameters_from_config(kind, config.get("parameters")))
+    _check_parameters(estimator)
     classes = _labels_from_config(config.get("classes"), arrays)
     if (len(classes),) != network.output_shape:
         raise FileFormatError(f"its network must have an output a class, got {network.output_shape} for {len(classes)}")
@@ -77,6 +78,15 @@ def _estimator(arrays: Mapping[str, Array], config: dict[str, Any]) -> Any:
         network, classes, _checked_history(config.get("history")), _checked_fitted(config.get("fitted"), network)
     )
     return estimator
+
+
+def _check_parameters(estimator: Any) -> None:
+    """What prediction and a summary read must be as fit would have it."""
+    try:
+        estimator._plan(seed=0)
+        checked_image_shape(estimator.image_shape)
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"its parameters are not those of a model that was trained: {error}") from error
 
 
 def _parameters_from_config(kind: type[Any], parameters: Any) -> dict[str, Any]:
@@ -89,9 +99,11 @@ def _parameters_from_config(kind: type[Any], parameters: Any) -> dict[str, Any]:
 
 
 def _checked_history(history: Any) -> dict[str, list[float | None]]:
-    rows = history.values() if isinstance(history, dict) else ()
-    if tuple(history or ()) != COLUMNS or not all(isinstance(row, list) for row in rows):
+    if not isinstance(history, dict) or tuple(history) != COLUMNS:
         raise FileFormatError("its history must have the columns " + ", ".join(COLUMNS))
+    rows = history.values()
+    if not all(isinstance(row, list) for row in rows):
+        raise FileFormatError("its history must hold a list a column")
     if len({len(row) for row in rows}) != 1 or not all(
         value is None or type(value) in (int, float) for row in rows for value in row
     ):
@@ -109,8 +121,10 @@ def _labels_from_config(config: Any, arrays: Mapping[str, Array]) -> Array:
         classes = np.array(labels, dtype=object if config["kind"] == "object" else str)
     else:
         raise FileFormatError(f"its class labels are malformed: {config!r:.100}")
-    if classes.ndim != 1 or not len(classes) or len(np.unique(classes)) != len(classes):
-        raise FileFormatError("its class labels must be different from each other, in one row")
+    if classes.ndim != 1 or not len(classes) or not np.array_equal(np.unique(classes), classes):
+        raise FileFormatError("its class labels must stand in one row, sorted and different from each other")
+    if classes.dtype.kind == "f" and not np.isfinite(classes).all():
+        raise FileFormatError("its class labels must be finite")
     return classes
 
 
@@ -129,6 +143,8 @@ def _checked_fitted(fitted: Any, network: Network) -> dict[str, Any]:
         if type(fitted[name]) not in allowed:
             raise FileFormatError(f"its {name} is malformed: {fitted[name]!r:.100}")
     shape, names = fitted["image_shape"], fitted["feature_names_in"]
+    if shape is not None and (len(shape) != 3 or not all(type(size) is int for size in shape)):
+        raise FileFormatError(f"its image_shape must be height, width and channels, got {shape!r:.100}")
     if tuple(shape or (fitted["n_features_in"],)) != network.input_shape:
         raise FileFormatError(f"its network must take what its image_shape says, got {network.input_shape}, {shape}")
     if fitted["n_features_in"] != math.prod(network.input_shape):

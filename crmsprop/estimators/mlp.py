@@ -35,6 +35,8 @@ class MLPClassifier(NetworkClassifierBase):
         In [0, 1).
     centered : bool, default=False
         Whether RMSprop divides by the standard deviation of the gradient.
+    eps_in_sqrt : bool, default=False
+        Whether RMSprop adds `epsilon` under the root, as Keras does, where 1e-7 damps the steps of small gradients.
     l2 : float, default=0.0
         L2 penalty on the weights, not the biases, in [0, inf): adds ``l2 * weight`` to the gradient.
     max_epochs : int, default=30
@@ -77,7 +79,7 @@ class MLPClassifier(NetworkClassifierBase):
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = make_pipeline(StandardScaler(), MLPClassifier((16,), max_epochs=40, random_state=0)).fit(X, y)
+    >>> model = make_pipeline(StandardScaler(), MLPClassifier((32,), max_epochs=100, random_state=0)).fit(X, y)
     >>> bool(model.score(X, y) > 0.9)
     True
     """
@@ -94,6 +96,7 @@ class MLPClassifier(NetworkClassifierBase):
         epsilon: float = 1e-8,
         momentum: float = 0.0,
         centered: bool = False,
+        eps_in_sqrt: bool = False,
         l2: float = 0.0,
         max_epochs: int = 30,
         batch_size: int = 32,
@@ -117,6 +120,7 @@ class MLPClassifier(NetworkClassifierBase):
         self.epsilon = epsilon
         self.momentum = momentum
         self.centered = centered
+        self.eps_in_sqrt = eps_in_sqrt
         self.l2 = l2
         self.max_epochs = max_epochs
         self.batch_size = batch_size

@@ -1,6 +1,6 @@
 """The compiled leaf of the package: threaded C kernels under thin Cython wrappers, and their NumPy twins.
 
-reference.py says what each kernel does. The compiled ones are used unless ``CRMSPROP_KERNELS=reference``; nothing
+reference/ says what each kernel does. The compiled ones are used unless ``CRMSPROP_KERNELS=reference``; nothing
 falls back silently. ``CRMSPROP_ISA`` (baseline, v3 or v4) forces an instruction set; by default the best that the CPU
 has is chosen at import.
 """
@@ -30,7 +30,9 @@ if TYPE_CHECKING or active_kernels == "reference":
         max_pool2d_forward,
         relu_backward,
         relu_forward,
+        rmsprop_accumulate,
         rmsprop_check,
+        rmsprop_squares,
         rmsprop_step,
         softmax,
     )
@@ -39,7 +41,7 @@ else:
     from crmsprop.kernels._dense import dense_backward, dense_forward, dense_scratch
     from crmsprop.kernels._elementwise import dropout, gather, relu_backward, relu_forward
     from crmsprop.kernels._pool import max_pool2d_backward, max_pool2d_forward
-    from crmsprop.kernels._rmsprop import rmsprop_check, rmsprop_step
+    from crmsprop.kernels._rmsprop import rmsprop_accumulate, rmsprop_check, rmsprop_squares, rmsprop_step
     from crmsprop.kernels._softmax import cross_entropy, softmax
 
 __all__ = [
@@ -60,7 +62,9 @@ __all__ = [
     "openmp_version",
     "relu_backward",
     "relu_forward",
+    "rmsprop_accumulate",
     "rmsprop_check",
+    "rmsprop_squares",
     "rmsprop_step",
     "softmax",
     "supported_isas",

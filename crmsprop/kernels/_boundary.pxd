@@ -8,4 +8,7 @@ cdef void *reads(ndarray array, str name, int type_number, int ndim, Py_ssize_t 
 cdef void *writes(ndarray array, str name, int type_number, int ndim, Py_ssize_t index=*) except? NULL
 cdef int same_shape(ndarray array, str name, ndarray other, str other_name, Py_ssize_t index=*) except -1
 cdef int sized(ndarray array, str name, int axis, Py_ssize_t size) except -1
-cdef int apart(ndarray array, str name, ndarray other, str other_name, Py_ssize_t index=*) except -1
+cpdef ndarray an_array(object array, str name, Py_ssize_t index=*)
+cdef int separate_lists(tuple names, tuple lists, Py_ssize_t n_written) except -1
+cdef int as_long(list values, str name, Py_ssize_t count) except -1
+cdef int separate(tuple names, tuple arrays, Py_ssize_t n_written) except -1

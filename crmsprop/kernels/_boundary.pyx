@@ -6,6 +6,7 @@ is written. Each check raises an error that names the array, the rule and what c
 """
 
 cimport numpy as np
+from libc.stdlib cimport free, malloc, qsort
 from numpy cimport ndarray
 
 np.import_array()
@@ -13,6 +14,19 @@ np.import_array()
 
 cdef str label(str name, Py_ssize_t index):
     return name if index < 0 else f"{name}[{index}]"
+
+
+cpdef ndarray an_array(object array, str name, Py_ssize_t index=-1):
+    """Return `array` if it is one; TypeError otherwise."""
+    if not isinstance(array, ndarray):
+        raise TypeError(f"{label(name, index)} must be a NumPy array, got {type(array).__name__}")
+    return array
+
+
+cdef int present(ndarray array, str name, Py_ssize_t index) except -1:
+    if array is None:
+        raise TypeError(f"{label(name, index)} must be a NumPy array, got NoneType")
+    return 0
 
 
 cdef int complain(ndarray array, str name, int type_number, int ndim) except -1:
@@ -32,6 +46,7 @@ cdef int complain(ndarray array, str name, int type_number, int ndim) except -1:
 
 cdef int real_of(ndarray array, str name, Py_ssize_t index=-1) except -1:
     """Type number of `array` if it is float32 or float64 in native byte order; TypeError otherwise."""
+    present(array, name, index)
     cdef int type_number = np.PyArray_TYPE(array)
     if (type_number != np.NPY_FLOAT and type_number != np.NPY_DOUBLE) or np.PyArray_ISBYTESWAPPED(array):
         raise TypeError(f"{label(name, index)} must be a float32 or float64 array in native byte order, "
@@ -47,14 +62,16 @@ cdef int fits(ndarray array, int type_number, int ndim, int flags) noexcept:
 cdef void *reads(ndarray array, str name, int type_number, int ndim,
                  Py_ssize_t index=-1) except? NULL:
     """Address of an array that a kernel reads."""
+    present(array, name, index)
     if not fits(array, type_number, ndim, np.NPY_ARRAY_C_CONTIGUOUS | np.NPY_ARRAY_ALIGNED):
         complain(array, label(name, index), type_number, ndim)
     return np.PyArray_DATA(array)
 
 
 cdef void *writes(ndarray array, str name, int type_number, int ndim,
-                 Py_ssize_t index=-1) except? NULL:
+                  Py_ssize_t index=-1) except? NULL:
     """Address of an array that a kernel writes."""
+    present(array, name, index)
     if not fits(array, type_number, ndim,
                 np.NPY_ARRAY_C_CONTIGUOUS | np.NPY_ARRAY_ALIGNED | np.NPY_ARRAY_WRITEABLE):
         complain(array, label(name, index), type_number, ndim)
@@ -78,43 +95,130 @@ cdef int sized(ndarray array, str name, int axis, Py_ssize_t size) except -1:
     return 0
 
 
-cdef int apart(ndarray array, str name, ndarray other, str other_name, Py_ssize_t index=-1) except -1:
-    """ValueError if two C-contiguous arrays share memory."""
-    cdef char *a = <char *>np.PyArray_DATA(array)
-    cdef char *b = <char *>np.PyArray_DATA(other)
-    if a < b + np.PyArray_NBYTES(other) and b < a + np.PyArray_NBYTES(array):
-        raise ValueError(f"{label(name, index)} must not overlap {label(other_name, index)} in memory")
+cdef int as_long(list values, str name, Py_ssize_t count) except -1:
+    """ValueError unless a list that is given holds `count` elements: kernels index without a check."""
+    if values is not None and len(values) != count:
+        raise ValueError(f"{name} must hold one element a parameter, {count}, got {len(values)}")
     return 0
+
+
+cdef bint meet(ndarray a, ndarray b) noexcept:
+    """Whether two C-contiguous arrays share memory."""
+    cdef char *first = <char *>np.PyArray_DATA(a)
+    cdef char *second = <char *>np.PyArray_DATA(b)
+    return first < second + np.PyArray_NBYTES(b) and second < first + np.PyArray_NBYTES(a)
+
+
+cdef int separate(tuple names, tuple arrays, Py_ssize_t n_written) except -1:
+    """ValueError if one of the first `n_written` arrays shares memory with any other; None stands for no array."""
+    cdef Py_ssize_t i, j
+    for i in range(n_written):
+        for j in range(i + 1, len(arrays)):
+            if arrays[i] is not None and arrays[j] is not None and meet(<ndarray>arrays[i], <ndarray>arrays[j]):
+                raise ValueError(f"{names[i]} must not overlap {names[j]} in memory")
+    return 0
+
+
+ctypedef struct interval:
+    char *begin
+    char *end
+    Py_ssize_t which  # of the lists
+    Py_ssize_t index  # in the list
+
+
+cdef int by_address(const void *a, const void *b) noexcept nogil:
+    cdef const interval *first = <const interval *>a
+    cdef const interval *second = <const interval *>b
+    return (first.begin > second.begin) - (first.begin < second.begin)
+
+
+cdef int separate_lists(tuple names, tuple lists, Py_ssize_t n_written) except -1:
+    """ValueError if an array of the first `n_written` lists shares memory with any other array; None is no list.
+
+    Sorted by address, a written array may not begin before all others have ended, nor any before the written ones have.
+    """
+    cdef Py_ssize_t total = 0, which, i
+    for values in lists:
+        total += 0 if values is None else len(values)
+    cdef interval *found = <interval *>malloc(max(total, 1) * sizeof(interval))
+    if found == NULL:
+        raise MemoryError()
+    total = 0
+    for which in range(len(lists)):
+        for i in range(0 if lists[which] is None else len(lists[which])):
+            if np.PyArray_SIZE(<ndarray>(<list>lists[which])[i]):
+                found[total].begin = <char *>np.PyArray_DATA(<ndarray>(<list>lists[which])[i])
+                found[total].end = found[total].begin + np.PyArray_NBYTES(<ndarray>(<list>lists[which])[i])
+                found[total].which, found[total].index = which, i
+                total += 1
+    qsort(found, total, sizeof(interval), by_address)
+    try:
+        return sweep(names, found, total, n_written)
+    finally:
+        free(found)
+
+
+cdef int sweep(tuple names, const interval *found, Py_ssize_t total, Py_ssize_t n_written) except -1:
+    cdef const interval *last_written = NULL
+    cdef const interval *last = NULL
+    cdef const interval *other
+    cdef Py_ssize_t i
+    for i in range(total):
+        other = last if found[i].which < n_written else last_written
+        if other != NULL and found[i].begin < other.end:
+            overlap(names, found + i, other)
+        if last == NULL or found[i].end > last.end:
+            last = found + i
+        if found[i].which < n_written and (last_written == NULL or found[i].end > last_written.end):
+            last_written = found + i
+    return 0
+
+
+cdef int overlap(tuple names, const interval *a, const interval *b) except -1:
+    """The one that comes later in the call is at fault."""
+    if (a.which, a.index) < (b.which, b.index):
+        a, b = b, a
+    raise ValueError(f"{label(names[a.which], a.index)} must not overlap {label(names[b.which], b.index)} in memory")
 
 
 # ---- the same checks for the NumPy twins, so that both raise the same errors
 
-def py_real_of(ndarray array, str name, Py_ssize_t index=-1):
+def py_real_of(array, str name, Py_ssize_t index=-1):
     """The array's dtype if it is float32 or float64 in native byte order; TypeError otherwise."""
-    real_of(array, name, index)
+    real_of(an_array(array, name, index), name, index)
     return array.dtype
 
 
-def py_reads(ndarray array, str name, dtype, int ndim, Py_ssize_t index=-1):
+def py_reads(array, str name, dtype, int ndim, Py_ssize_t index=-1):
     """TypeError or ValueError unless a kernel can read `array` as a C array of `dtype` with `ndim` dimensions."""
-    reads(array, name, dtype.num, ndim, index)
+    reads(an_array(array, name, index), name, dtype.num, ndim, index)
 
 
-def py_writes(ndarray array, str name, dtype, int ndim, Py_ssize_t index=-1):
+def py_writes(array, str name, dtype, int ndim, Py_ssize_t index=-1):
     """TypeError or ValueError unless a kernel can write `array` as a C array of `dtype` with `ndim` dimensions."""
-    writes(array, name, dtype.num, ndim, index)
+    writes(an_array(array, name, index), name, dtype.num, ndim, index)
 
 
-def py_same_shape(ndarray array, str name, ndarray other, str other_name, Py_ssize_t index=-1):
+def py_same_shape(array, str name, other, str other_name, Py_ssize_t index=-1):
     """ValueError unless both arrays have the same shape."""
-    same_shape(array, name, other, other_name, index)
+    same_shape(an_array(array, name, index), name, an_array(other, other_name, index), other_name, index)
 
 
-def py_sized(ndarray array, str name, int axis, Py_ssize_t size):
+def py_sized(array, str name, int axis, Py_ssize_t size):
     """ValueError unless the array has `size` elements along `axis`."""
-    sized(array, name, axis, size)
+    sized(an_array(array, name), name, axis, size)
 
 
-def py_apart(ndarray array, str name, ndarray other, str other_name, Py_ssize_t index=-1):
-    """ValueError if two C-contiguous arrays share memory."""
-    apart(array, name, other, other_name, index)
+def py_as_long(list values, str name, Py_ssize_t count):
+    """ValueError unless a list that is given holds `count` elements."""
+    as_long(values, name, count)
+
+
+def py_separate(tuple names, tuple arrays, Py_ssize_t n_written):
+    """ValueError if one of the first `n_written` arrays shares memory with any other; None stands for no array."""
+    separate(names, arrays, n_written)
+
+
+def py_separate_lists(tuple names, tuple lists, Py_ssize_t n_written):
+    """ValueError if an array of the first `n_written` lists shares memory with any other array; None is no list."""
+    separate_lists(names, lists, n_written)

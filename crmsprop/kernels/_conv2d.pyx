@@ -1,4 +1,4 @@
-"""Compiled convolution; the loops are in src/conv2d.c, the contracts in reference.py."""
+"""Compiled convolution; the loops are in src/conv2d.c, the contracts in reference/."""
 
 cimport numpy as np
 from cython.parallel cimport prange, threadid
@@ -6,7 +6,7 @@ from numpy cimport ndarray
 
 import numpy
 
-from crmsprop.kernels._boundary cimport apart, reads, real_of, same_shape, sized, writes
+from crmsprop.kernels._boundary cimport reads, real_of, same_shape, separate, sized, writes
 from crmsprop.kernels._cpu cimport isa, team
 
 np.import_array()
@@ -65,11 +65,11 @@ def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray
     describe(&c, type_number, x, weight, argmax, geometry)
     c.y = writes(out, "out", type_number, 4)
     check_output(&c, out, "out")
-    apart(out, "out", x, "x")
     c.bias = NULL
     if bias is not None:
         c.bias = reads(bias, "bias", type_number, 1)
         sized(bias, "bias", 0, c.filters)
+    separate(("out", "argmax", "scratch", "x", "weight", "bias"), (out, argmax, scratch, x, weight, bias), 3)
     cdef const crm_conv2d_kernels *kernels = crm_conv2d_table[isa][type_number == np.NPY_DOUBLE]
     cdef isize shared = kernels.packed_size(&c, False), each = kernels.forward_scratch(&c), image
     c.packed = writes(scratch, "scratch", type_number, 1)
@@ -89,8 +89,10 @@ def conv2d_backward(ndarray x, ndarray weight, ndarray out, ndarray dy, ndarray 
     cdef crm_conv2d c
     describe(&c, type_number, x, weight, argmax, geometry)
     if c.argmax == NULL and c.pool_h * c.pool_w > 1:
-        raise ValueError("argmax must be the array that conv2d_forward filled, got None")
+        raise TypeError("argmax must be the array that conv2d_forward filled, got None")
     describe_gradients(&c, type_number, x, weight, out, dy, dx, dweight, dbias)
+    separate(("dx", "dweight", "dbias", "scratch", "x", "weight", "out", "dy", "argmax"),
+             (dx, dweight, dbias, scratch, x, weight, out, dy, argmax), 4)
     cdef const crm_conv2d_kernels *kernels = crm_conv2d_table[isa][type_number == np.NPY_DOUBLE]
     cdef isize item = np.PyArray_ITEMSIZE(scratch), each = kernels.backward_scratch(&c), block
     c.packed = writes(scratch, "scratch", type_number, 1)
@@ -125,13 +127,14 @@ cdef int room(ndarray scratch, isize shared, isize each, int threads) except -1:
     """How many threads, up to `threads`, the scratch has room for; ValueError if not for one."""
     if np.PyArray_SIZE(scratch) < shared + each:
         raise ValueError(f"scratch must have at least {shared + each} elements, got {np.PyArray_SIZE(scratch)}")
-    return <int>min(threads, (np.PyArray_SIZE(scratch) - shared) // max(each, 1))
+    return threads if each == 0 else <int>min(threads, (np.PyArray_SIZE(scratch) - shared) // each)
 
 
 cdef int sizes(crm_conv2d *c, x_shape, weight_shape, geometry, Py_ssize_t item) except -1:
     c.images, c.height, c.width, c.channels = x_shape
     c.kernel_h, c.kernel_w, _, c.filters = weight_shape
     (c.stride_h, c.stride_w), (c.pad_top, _, c.pad_left, _), (c.pool_h, c.pool_w), c.relu = geometry
+    geometry.check()
     rows, columns = geometry.pooled(c.height, c.width, (c.kernel_h, c.kernel_w))
     if rows < 1 or columns < 1:
         raise ValueError(f"x must be larger than the windows of {geometry}, got shape {tuple(x_shape)}")
@@ -169,8 +172,6 @@ cdef int describe_gradients(crm_conv2d *c, int type_number, ndarray x, ndarray w
     if dx is not None:
         c.dx = writes(dx, "dx", type_number, 4)
         same_shape(dx, "dx", x, "x")
-        apart(dx, "dx", x, "x")
-        apart(dx, "dx", dy, "dy")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Compiled dense layer; the loops are in src/dense.c, the contracts in reference.py."""
+"""Compiled dense layer; the loops are in src/dense.c, the contracts in reference/."""
 
 cimport numpy as np
 from cython.parallel cimport prange, threadid
@@ -6,7 +6,7 @@ from numpy cimport ndarray
 
 import numpy
 
-from crmsprop.kernels._boundary cimport apart, reads, real_of, same_shape, sized, writes
+from crmsprop.kernels._boundary cimport reads, real_of, same_shape, separate, sized, writes
 from crmsprop.kernels._cpu cimport isa, team
 
 np.import_array()
@@ -51,12 +51,12 @@ def dense_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, bint rel
     d.out = writes(out, "out", type_number, 2)
     sized(out, "out", 0, d.samples)
     sized(out, "out", 1, d.units)
-    apart(out, "out", x, "x")
     d.bias = NULL
     if bias is not None:
         d.bias = reads(bias, "bias", type_number, 1)
         sized(bias, "bias", 0, d.units)
     d.relu = relu
+    separate(("out", "scratch", "x", "weight", "bias"), (out, scratch, x, weight, bias), 2)
     cdef const crm_dense_kernels *kernels = crm_dense_table[isa][type_number == np.NPY_DOUBLE]
     run(&d, kernels.forward, kernels.forward_blocks(&d), kernels.forward_scratch(&d), scratch, type_number, n_threads)
 
@@ -76,13 +76,14 @@ def dense_backward(ndarray x, ndarray weight, ndarray dy, ndarray dx, ndarray dw
     if dbias is not None:
         d.dbias = writes(dbias, "dbias", type_number, 1)
         sized(dbias, "dbias", 0, d.units)
-    cdef const crm_dense_kernels *kernels = crm_dense_table[isa][type_number == np.NPY_DOUBLE]
-    run(&d, kernels.dweight, kernels.dweight_blocks(&d), kernels.dweight_scratch(&d), scratch, type_number, n_threads)
     if dx is not None:
         d.dx = writes(dx, "dx", type_number, 2)
         same_shape(dx, "dx", x, "x")
-        apart(dx, "dx", x, "x")
-        apart(dx, "dx", dy, "dy")
+    separate(("dx", "dweight", "dbias", "scratch", "x", "weight", "dy"),
+             (dx, dweight, dbias, scratch, x, weight, dy), 4)
+    cdef const crm_dense_kernels *kernels = crm_dense_table[isa][type_number == np.NPY_DOUBLE]
+    run(&d, kernels.dweight, kernels.dweight_blocks(&d), kernels.dweight_scratch(&d), scratch, type_number, n_threads)
+    if dx is not None:
         run(&d, kernels.dx, kernels.dx_blocks(&d), kernels.dx_scratch(&d), scratch, type_number, n_threads)
 
 
@@ -100,7 +101,8 @@ cdef int run(const crm_dense *d, crm_dense_block function, isize blocks, isize s
     if np.PyArray_SIZE(scratch) < scratch_size:
         raise ValueError(f"scratch must have at least {scratch_size} elements, got {np.PyArray_SIZE(scratch)}")
     cdef int threads = team(n_threads, <double>d.samples * d.inputs * d.units)
-    threads = <int>min(threads, np.PyArray_SIZE(scratch) // max(scratch_size, 1), max(blocks, 1))
+    threads = <int>min(threads, np.PyArray_SIZE(scratch) // max(scratch_size, 1), blocks)
+    threads = max(threads, 1)
     cdef isize bytes_each = scratch_size * np.PyArray_ITEMSIZE(scratch), block
     for block in prange(blocks, nogil=True, num_threads=threads, schedule="dynamic"):
         function(d, block, memory + threadid() * bytes_each)

@@ -1,11 +1,13 @@
-"""Compiled ReLU, dropout and gather; the loops are in src/elementwise.c, the contracts in reference.py."""
+"""Compiled ReLU, dropout and gather; the loops are in src/elementwise.c, the contracts in reference/."""
 
 cimport numpy as np
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint64_t
 from numpy cimport ndarray
 
-from crmsprop.kernels._boundary cimport apart, reads, real_of, same_shape, writes
+import numpy
+
+from crmsprop.kernels._boundary cimport reads, real_of, same_shape, separate, writes
 from crmsprop.kernels._cpu cimport isa, team
 
 np.import_array()
@@ -29,7 +31,7 @@ def relu_forward(ndarray x, ndarray out, int n_threads):
     cdef const void *source = reads(x, "x", type_number, np.PyArray_NDIM(x))
     cdef void *target = writes(out, "out", type_number, np.PyArray_NDIM(out))
     same_shape(out, "out", x, "x")
-    apart(out, "out", x, "x")
+    separate(("out", "x"), (out, x), 1)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef isize size = np.PyArray_SIZE(x), block
     for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, size), schedule="static"):
@@ -44,9 +46,7 @@ def relu_backward(ndarray out, ndarray dy, ndarray dx, int n_threads):
     cdef void *target = writes(dx, "dx", type_number, np.PyArray_NDIM(dx))
     same_shape(dy, "dy", out, "out")
     same_shape(dx, "dx", out, "out")
-    apart(dx, "dx", out, "out")
-    if source != target:
-        apart(dx, "dx", dy, "dy")
+    separate(("dx", "out", "dy"), (dx, out, None if source == target else dy), 1)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef isize size = np.PyArray_SIZE(out), block
     for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, size), schedule="static"):
@@ -61,7 +61,7 @@ def dropout(ndarray x, ndarray out, double rate, uint64_t key, int n_threads):
     cdef const void *source = reads(x, "x", type_number, np.PyArray_NDIM(x))
     cdef void *target = writes(out, "out", type_number, np.PyArray_NDIM(out))
     same_shape(out, "out", x, "x")
-    apart(out, "out", x, "x")
+    separate(("out", "x"), (out, x), 1)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef isize size = np.PyArray_SIZE(x), block
     for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, 2.0 * size), schedule="static"):
@@ -75,6 +75,9 @@ def gather(ndarray source, ndarray indices, ndarray out, double scale, int n_thr
     cdef const int64_t *rows = <const int64_t *>reads(indices, "indices", np.NPY_INT64, 1)
     cdef int kind = source_kind(source)
     check_gather(source, rows, np.PyArray_DIM(indices, 0), out)
+    if numpy.may_share_memory(out, source):
+        raise ValueError("out must not overlap source in memory")
+    separate(("out", "indices"), (out, indices), 1)
     cdef isize count = np.PyArray_DIM(indices, 0), block
     cdef isize size = np.PyArray_SIZE(out) // max(count, 1), stride = np.PyArray_STRIDE(source, 0)
     cdef const char *data = np.PyArray_BYTES(source)
@@ -89,6 +92,8 @@ cdef isize blocks(isize size) noexcept nogil:
 
 
 cdef int source_kind(ndarray source) except -1:
+    if source is None:
+        raise TypeError("source must be a NumPy array, got NoneType")
     cdef int type_number = np.PyArray_TYPE(source)
     if np.PyArray_NDIM(source) > 0 and not np.PyArray_ISBYTESWAPPED(source):
         if type_number == np.NPY_UINT8:

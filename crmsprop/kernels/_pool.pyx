@@ -1,10 +1,10 @@
-"""Compiled max-pooling; the loops are in src/pool.c, the contracts in reference.py."""
+"""Compiled max-pooling; the loops are in src/pool.c, the contracts in reference/."""
 
 cimport numpy as np
 from cython.parallel cimport prange
 from numpy cimport ndarray
 
-from crmsprop.kernels._boundary cimport apart, reads, real_of, same_shape, sized, writes
+from crmsprop.kernels._boundary cimport reads, real_of, same_shape, separate, sized, writes
 from crmsprop.kernels._cpu cimport isa, team
 
 from crmsprop.kernels.geometry import window_count
@@ -32,8 +32,8 @@ def max_pool2d_forward(ndarray x, ndarray out, ndarray argmax, pool, stride, int
     cdef crm_pool p
     p.x = reads(x, "x", type_number, 4)
     p.out = writes(out, "out", type_number, 4)
-    apart(out, "out", x, "x")
     describe(&p, x, out, "out", argmax, pool, stride)
+    separate(("out", "argmax", "x"), (out, argmax, x), 2)
     cdef const crm_pool_kernels *kernels = crm_pool_table[isa][type_number == np.NPY_DOUBLE]
     cdef int threads = team(n_threads, <double>np.PyArray_SIZE(out) * p.pool_h * p.pool_w)
     cdef isize image
@@ -47,8 +47,8 @@ def max_pool2d_backward(ndarray dy, ndarray argmax, ndarray dx, pool, stride, in
     cdef crm_pool p
     p.dy = reads(dy, "dy", type_number, 4)
     p.dx = writes(dx, "dx", type_number, 4)
-    apart(dx, "dx", dy, "dy")
     describe(&p, dx, dy, "dy", argmax, pool, stride)
+    separate(("dx", "dy", "argmax"), (dx, dy, argmax), 1)
     cdef const crm_pool_kernels *kernels = crm_pool_table[isa][type_number == np.NPY_DOUBLE]
     cdef int threads = team(n_threads, <double>np.PyArray_SIZE(dx))
     cdef isize image

@@ -1,11 +1,11 @@
-"""Compiled softmax and cross-entropy; the loops are in src/softmax.c, the contracts in reference.py."""
+"""Compiled softmax and cross-entropy; the loops are in src/softmax.c, the contracts in reference/."""
 
 cimport numpy as np
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from numpy cimport ndarray
 
-from crmsprop.kernels._boundary cimport apart, reads, real_of, same_shape, sized, writes
+from crmsprop.kernels._boundary cimport reads, real_of, same_shape, separate, sized, writes
 from crmsprop.kernels._cpu cimport isa, team
 
 np.import_array()
@@ -28,8 +28,7 @@ def softmax(ndarray logits, ndarray out, int n_threads):
     cdef const void *source = reads(logits, "logits", type_number, 2)
     cdef void *target = writes(out, "out", type_number, 2)
     same_shape(out, "out", logits, "logits")
-    if source != target:
-        apart(out, "out", logits, "logits")
+    separate(("out", "logits"), (out, None if source == target else logits), 1)
     cdef const crm_softmax_kernels *kernels = crm_softmax_table[isa][type_number == np.NPY_DOUBLE]
     cdef isize count = np.PyArray_DIM(logits, 0), classes = np.PyArray_DIM(logits, 1), block
     cdef int threads = team(n_threads, EXP_WORK * count * classes)
@@ -54,7 +53,8 @@ def cross_entropy(ndarray logits, ndarray labels, ndarray weights, ndarray losse
     if dlogits is not None:
         gradient = writes(dlogits, "dlogits", type_number, 2)
         same_shape(dlogits, "dlogits", logits, "logits")
-        apart(dlogits, "dlogits", logits, "logits")
+    separate(("dlogits", "losses", "hits", "logits", "labels", "weights"),
+             (dlogits, losses, hits, logits, labels, weights), 3)
     cdef const crm_softmax_kernels *kernels = crm_softmax_table[isa][type_number == np.NPY_DOUBLE]
     cdef int threads = team(n_threads, EXP_WORK * count * classes)
     for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):

@@ -15,6 +15,11 @@ class ConvGeometry(NamedTuple):
     pool: tuple[int, int] = (1, 1)
     relu: bool = False
 
+    def check(self) -> None:
+        """ValueError where a number means nothing."""
+        if min(*self.stride, *self.pool) < 1 or min(self.padding) < 0:
+            raise ValueError(f"geometry must have strides and pools of at least 1 and no negative padding, got {self}")
+
     def convolved(self, height: int, width: int, kernel: tuple[int, int]) -> tuple[int, int]:
         """Height and width of the convolution's output; 0 or less where the kernel does not fit."""
         top, bottom, left, right = self.padding

@@ -9,8 +9,19 @@ import numpy as np
 from crmsprop import kernels
 from crmsprop.errors import check_bool, check_integer, check_real
 from crmsprop.kernels.geometry import ConvGeometry, same_padding
-from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros
-from crmsprop.nn.layer import Array, Layer, Parameter, Run, Shape, Site, check_image, check_pair, describe_shape
+from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros, check_initializer
+from crmsprop.nn.layer import (
+    Array,
+    Layer,
+    Parameter,
+    Run,
+    Shape,
+    Site,
+    check_image,
+    check_pair,
+    describe_shape,
+    freeze_pair,
+)
 
 
 class ConvMemory(NamedTuple):
@@ -61,15 +72,16 @@ class Conv2D(Layer):
 
     def __post_init__(self) -> None:
         check_integer("filters", self.filters, 1)
-        check_pair("kernel_size", self.kernel_size, 1)
-        check_pair("stride", self.stride, 1)
+        for name, minimum in (("kernel_size", 1), ("stride", 1), ("padding", 0)):
+            if name != "padding" or not isinstance(self.padding, str):
+                check_pair(name, getattr(self, name), minimum)
+                freeze_pair(self, name)
         if isinstance(self.padding, str) and self.padding not in ("valid", "same"):
             raise ValueError(f"padding must be 'valid', 'same' or an integer of at least 0, got {self.padding!r}")
-        if not isinstance(self.padding, str):
-            check_pair("padding", self.padding, 0)
         check_bool("use_bias", self.use_bias)
         if self.l2 is not None:
             check_real("l2", self.l2, "[0, inf)")
+        check_initializer(self.initializer)
 
     @property
     def epilogue(self) -> tuple[tuple[int, int], bool]:

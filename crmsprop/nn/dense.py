@@ -8,7 +8,7 @@ import numpy as np
 
 from crmsprop import kernels
 from crmsprop.errors import check_bool, check_integer, check_real
-from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros
+from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros, check_initializer
 from crmsprop.nn.layer import Array, Layer, Parameter, Run, Shape, Site, describe_shape
 
 
@@ -45,6 +45,7 @@ class Dense(Layer):
         check_bool("use_bias", self.use_bias)
         if self.l2 is not None:
             check_real("l2", self.l2, "[0, inf)")
+        check_initializer(self.initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:

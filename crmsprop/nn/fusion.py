@@ -23,29 +23,28 @@ def fuse(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
     has the parameters of the layers that it stands for.
     """
     fused: list[tuple[Layer, int]] = []
-    rest = list(layers)
-    while rest:
-        layer, count = _fuse_head(rest)
-        fused.append((layer, count))
-        rest = rest[count:]
+    index = 0
+    while index < len(layers):
+        fused.append(_fuse_head(layers[index], layers[index + 1 : index + 3]))
+        index += fused[-1][1]
     return fused
 
 
-def _fuse_head(layers: list[Layer]) -> tuple[Layer, int]:
-    head = layers[0]
-    if type(head) is Dense and len(layers) > 1 and isinstance(layers[1], ReLU):
+def _fuse_head(head: Layer, following: Sequence[Layer]) -> tuple[Layer, int]:
+    # By exact type: a user's subclass means something else.
+    if type(head) is Dense and following and type(following[0]) is ReLU:
         return DenseReLU(**_values(head)), 2
     if type(head) is Conv2D:
-        return _fuse_conv(head, layers[1:3])
+        return _fuse_conv(head, following)
     return head, 1
 
 
-def _fuse_conv(conv: Conv2D, following: list[Layer]) -> tuple[Layer, int]:
+def _fuse_conv(conv: Conv2D, following: Sequence[Layer]) -> tuple[Layer, int]:
     relu, pool, count = False, (1, 1), 1
     for layer in following:
-        if isinstance(layer, ReLU) and not relu:
+        if type(layer) is ReLU and not relu:
             relu = True
-        elif isinstance(layer, MaxPool2D) and layer.steps == layer.window and pool == (1, 1):
+        elif type(layer) is MaxPool2D and layer.steps == layer.window and pool == (1, 1):
             pool = layer.window
         else:
             break

@@ -17,6 +17,12 @@ class Initializer:
         raise TypeError(f"{type(self).__name__} must override __call__")
 
 
+def check_initializer(value: Any) -> None:
+    """TypeError unless `value` is an Initializer."""
+    if not isinstance(value, Initializer):
+        raise TypeError(f"initializer must be an Initializer, such as GlorotUniform(), got {value!r}")
+
+
 @dataclass(frozen=True)
 class Zeros(Initializer):
     """All zeros: how biases start.

@@ -165,3 +165,9 @@ def check_pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
     if len(pair) != 2:
         raise ValueError(f"{name} must be an integer or a pair of them, got {value!r}")
     return check_integer(name, pair[0], minimum), check_integer(name, pair[1], minimum)
+
+
+def freeze_pair(layer: Layer, name: str) -> None:
+    """Make a tuple of a pair that was given as a list: a spec is immutable and hashable."""
+    if isinstance(getattr(layer, name), list):
+        object.__setattr__(layer, name, tuple(getattr(layer, name)))

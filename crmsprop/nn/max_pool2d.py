@@ -8,7 +8,7 @@ import numpy as np
 
 from crmsprop import kernels
 from crmsprop.kernels.geometry import window_count
-from crmsprop.nn.layer import Array, Layer, Run, Shape, Site, check_image, check_pair, describe_shape
+from crmsprop.nn.layer import Array, Layer, Run, Shape, Site, check_image, check_pair, describe_shape, freeze_pair
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,10 @@ class MaxPool2D(Layer):
         height, width = check_pair("pool_size", self.pool_size, 1)
         if height * width > 255:
             raise ValueError(f"pool_size must cover at most 255 pixels, got {self.pool_size!r}")
+        freeze_pair(self, "pool_size")
         if self.stride is not None:
             check_pair("stride", self.stride, 1)
+            freeze_pair(self, "stride")
 
     @property
     def window(self) -> tuple[int, int]:

@@ -56,6 +56,7 @@ class Network:
         self.layers = tuple(layers)
         self.input_shape = tuple(int(size) for size in input_shape)
         self.dtype = np.dtype(dtype)
+        self.fused = fused
         self.shapes = _output_shapes(self.layers, self.input_shape)
         inputs = [self.input_shape, *self.shapes[:-1]]
         self.parameters: dict[str, Parameter] = {
@@ -69,6 +70,10 @@ class Network:
         self._values = [self._views(self.arena, operation) for operation in self._operations]
         self._gradients = [self._views(self.gradients, operation) for operation in self._operations]
         self._first = next((i for i, views in enumerate(self._values) if views), len(self._values))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The parameters once, and every view made anew: a view that is copied by itself no longer belongs to the arena.
+        return _rebuilt, (self.layers, self.input_shape, self.dtype, self.fused, self.arena.flat)
 
     @property
     def output_shape(self) -> Shape:
@@ -142,9 +147,12 @@ class Network:
 
     def _plan(self, fused: bool) -> list[Operation]:
         layers = fuse(self.layers) if fused else [(layer, 1) for layer in self.layers]
+        names_of: dict[int, list[str]] = {}
+        for name in self.parameters:
+            names_of.setdefault(int(name.split(".")[0]), []).append(name)
         plan, index, shape = [], 0, self.input_shape
         for layer, count in layers:
-            names = tuple(name for name in self.parameters if index <= int(name.split(".")[0]) < index + count)
+            names = tuple(name for i in range(index, index + count) for name in names_of.get(i, []))
             plan.append(Operation(index, layer, shape, self.shapes[index + count - 1], names))
             index += count
             shape = plan[-1].output_shape
@@ -153,6 +161,12 @@ class Network:
     @staticmethod
     def _views(arena: Arena, operation: Operation) -> list[Array]:
         return [arena.views[name] for name in operation.parameters]
+
+
+def _rebuilt(layers: Sequence[Layer], input_shape: Shape, dtype: Any, fused: bool, flat: Array) -> Network:
+    network = Network(layers, input_shape, dtype, fused)
+    network.arena.flat[:] = flat
+    return network
 
 
 def _output_shapes(layers: tuple[Layer, ...], input_shape: Shape) -> list[Shape]:

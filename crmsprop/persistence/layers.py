@@ -34,7 +34,7 @@ def layer_from_config(config: Any) -> Layer:
 
 
 def _object(config: Any) -> Any:
-    if not isinstance(config, dict) or config.get("class") not in KNOWN:
+    if not isinstance(config, dict) or not isinstance(config.get("class"), str) or config["class"] not in KNOWN:
         raise FileFormatError(f"the model holds an unknown layer, {config!r:.100}")
     values = {name: _value(value) for name, value in config.items() if name != "class"}
     try:

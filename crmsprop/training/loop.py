@@ -126,6 +126,7 @@ class _Loop:
         while not stopped and self.training.epoch < self._plan.max_epochs:
             try:
                 stopped = self._epoch()
+                self._check_weights()
             except DivergenceError:
                 self._network.arena.flat[:] = good
                 raise
@@ -187,6 +188,12 @@ class _Loop:
         loss, accuracy = self._evaluator.evaluate()
         self._check_finite("validation loss", loss)
         return loss, accuracy
+
+    def _check_weights(self) -> None:
+        """The last step of an epoch can ruin the weights after the last look at the loss."""
+        flat = self._network.arena.flat
+        if not np.isfinite(flat).all():
+            self._check_finite("largest weight", float(np.abs(flat).max()))
 
     def _check_finite(self, name: str, value: float) -> None:
         if not math.isfinite(value):

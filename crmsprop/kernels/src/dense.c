@@ -58,7 +58,7 @@ static void dx(const crm_dense *d, isize block, void *scratch)
 }
 
 /* The last, narrow panel of dy is copied to scratch with zeros behind it, so that no load leaves the array. */
-static isize dweight_blocks(const crm_dense *d) { return CEIL_DIV(d->inputs, INPUTS_A_BLOCK); }
+static isize dweight_blocks(const crm_dense *d) { return MAX(1, CEIL_DIV(d->inputs, INPUTS_A_BLOCK)); }
 static isize dweight_scratch(const crm_dense *d) { return d->samples * PANEL; }
 
 static void dweight(const crm_dense *d, isize block, void *scratch)

@@ -44,7 +44,8 @@ static void backward(const crm_pool *p, isize image)
             const real *dy = (const real *)p->dy + from;
             for (isize c = 0; c < p->channels; c++) {
                 isize place = p->argmax[from + c];
-                window[(place / p->pool_w * p->width + place % p->pool_w) * p->channels + c] += dy[c];
+                if (place < p->pool_h * p->pool_w) /* a place that no forward pass wrote must not be written to */
+                    window[(place / p->pool_w * p->width + place % p->pool_w) * p->channels + c] += dy[c];
             }
         }
 }

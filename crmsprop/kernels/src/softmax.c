@@ -11,11 +11,12 @@
 ALWAYS_INLINE real exponential(real x) { return sizeof(real) == 4 ? (real)expf((float)x) : (real)exp((double)x); }
 ALWAYS_INLINE real logarithm(real x) { return sizeof(real) == 4 ? (real)logf((float)x) : (real)log((double)x); }
 
+/* Place of the first largest element, or of the first NaN, as NumPy's argmax. */
 static isize first_largest(const real *row, isize classes)
 {
     isize best = 0;
-    for (isize j = 1; j < classes; j++)
-        best = row[j] > row[best] ? j : best;
+    for (isize j = 1; j < classes && row[best] == row[best]; j++)
+        best = row[j] <= row[best] ? best : j;
     return best;
 }
 
@@ -30,7 +31,7 @@ static real exponentials(const real *row, real *out, real largest, isize classes
 
 static void softmax(const void *logits, void *out_, isize classes, isize begin, isize end)
 {
-    for (isize i = begin; i < end; i++) {
+    for (isize i = begin; i < end && classes > 0; i++) {
         const real *row = (const real *)logits + i * classes;
         real *out = (real *)out_ + i * classes;
         real sum = exponentials(row, out, row[first_largest(row, classes)], classes);

@@ -1,43 +1,79 @@
-"""What the twins of reference.py demand of their arguments: the checks of the compiled wrappers, call by call."""
+"""What the twins demand of their arguments: the checks of the compiled wrappers, call by call."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from crmsprop.kernels._boundary import py_apart as apart
+from crmsprop.kernels._boundary import an_array
+from crmsprop.kernels._boundary import py_as_long as as_long
 from crmsprop.kernels._boundary import py_reads as reads
 from crmsprop.kernels._boundary import py_real_of as real_of
 from crmsprop.kernels._boundary import py_same_shape as same_shape
+from crmsprop.kernels._boundary import py_separate as separate
+from crmsprop.kernels._boundary import py_separate_lists as separate_lists
 from crmsprop.kernels._boundary import py_sized as sized
 from crmsprop.kernels._boundary import py_writes as writes
 from crmsprop.kernels.geometry import ConvGeometry, window_count
+from crmsprop.kernels.rule import RMSpropState
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Pair = tuple[int, int]
 Shape = Sequence[int]
+
+#: The compiled kernels raise no floating-point warnings, so their twins do not.
+silent = np.errstate(all="ignore")
 
 UINT8, INT64 = np.dtype(np.uint8), np.dtype(np.int64)
 
 
 def check_params(params: list[Array]) -> None:
     """Every parameter can be updated in place."""
-    for i, param in enumerate(params):
-        writes(param, "params", real_of(params[0], "params", 0), param.ndim, i)
+    for i in range(len(params)):
+        check_param(i, params)
+
+
+def check_param(i: int, params: list[Array]) -> None:
+    """Parameter i can be updated in place, and is of the dtype of the first."""
+    real, param = real_of(params[0], "params", 0), an_array(params[i], "params", i)
+    writes(param, "params", real, param.ndim, i)
 
 
 def check_rmsprop(
-    params: list[Array], grads: list[Array], mean_squares: list[Array], means: Any, velocities: Any
+    params: list[Array], grads: list[Array], state: RMSpropState, rates: list[Any], scales: list[float] | None
 ) -> None:
     """Every array fits its parameter, before anything is changed."""
-    check_params(params)
+    for name, values in {"grads": grads, **state._asdict(), "rates": rates, "scales": scales}.items():
+        as_long(values, name, len(params))
     for i, param in enumerate(params):
-        real = param.dtype
-        states = {"mean_squares": mean_squares, "means": means, "velocities": velocities}
-        for name, arrays in {"grads": grads, **states}.items():
+        check_param(i, params)
+        for name, arrays in {"grads": grads, **state._asdict()}.items():
             if arrays is not None:
-                same_shape(arrays[i], name, param, "params", i)
-                apart(arrays[i], name, param, "params", i)
-                (reads if name == "grads" else writes)(arrays[i], name, real, param.ndim, i)
+                _check_companion(arrays[i], name, param, "params", i)
+    separate_lists(("params", *state._fields, "grads"), (params, *state, grads), 1 + len(state))
+
+
+def check_accumulate(grads: list[Array], sums: list[Array]) -> None:
+    """Gradients and what they are added to."""
+    as_long(grads, "grads", len(sums))
+    for i, total in enumerate(sums):
+        writes(total, "sums", real_of(sums[0], "sums", 0), total.ndim, i)
+        _check_companion(grads[i], "grads", total, "sums", i)
+    separate_lists(("sums", "grads"), (sums, grads), 1)
+
+
+def check_squares(grads: list[Array], sums: list[Array] | None) -> None:
+    """Gradients, and what is added to them."""
+    as_long(sums, "sums", len(grads))
+    for i, grad in enumerate(grads):
+        reads(grad, "grads", real_of(grads[0], "grads", 0), grad.ndim, i)
+        if sums is not None:
+            _check_companion(sums[i], "sums", grad, "grads", i)
+
+
+def _check_companion(array: Array, name: str, param: Array, param_name: str, i: int) -> None:
+    same_shape(array, name, param, param_name, i)
+    (reads if name == "grads" else writes)(array, name, param.dtype, param.ndim, i)
 
 
 def check_dense(x: Array, weight: Array, bias: Array | None, out: Array) -> None:
@@ -46,10 +82,10 @@ def check_dense(x: Array, weight: Array, bias: Array | None, out: Array) -> None
     writes(out, "out", real, 2)
     sized(out, "out", 0, x.shape[0])
     sized(out, "out", 1, weight.shape[1])
-    apart(out, "out", x, "x")
     if bias is not None:
         reads(bias, "bias", real, 1)
         sized(bias, "bias", 0, weight.shape[1])
+    separate(("out", "x", "weight", "bias"), (out, x, weight, bias), 1)
 
 
 def check_dense_backward(
@@ -65,7 +101,8 @@ def check_dense_backward(
     if dbias is not None:
         writes(dbias, "dbias", real, 1)
         sized(dbias, "dbias", 0, weight.shape[1])
-    _check_dx(x, dy, dx, real)
+    _check_dx(x, dx, real)
+    separate(("dx", "dweight", "dbias", "x", "weight", "dy"), (dx, dweight, dbias, x, weight, dy), 3)
 
 
 def _check_dense_operands(x: Array, weight: Array) -> np.dtype[Any]:
@@ -76,16 +113,15 @@ def _check_dense_operands(x: Array, weight: Array) -> np.dtype[Any]:
     return real
 
 
-def _check_dx(x: Array, dy: Array, dx: Array | None, real: np.dtype[Any]) -> None:
+def _check_dx(x: Array, dx: Array | None, real: np.dtype[Any]) -> None:
     if dx is not None:
         writes(dx, "dx", real, x.ndim)
         same_shape(dx, "dx", x, "x")
-        apart(dx, "dx", x, "x")
-        apart(dx, "dx", dy, "dy")
 
 
 def check_conv_sizes(x_shape: Shape, weight_shape: Shape, geometry: ConvGeometry) -> tuple[int, int]:
     """Rows and columns of the pooled output; ValueError where nothing is left."""
+    geometry.check()
     rows, columns = geometry.pooled(x_shape[1], x_shape[2], (weight_shape[0], weight_shape[1]))
     if rows < 1 or columns < 1:
         raise ValueError(f"x must be larger than the windows of {geometry}, got shape {tuple(x_shape)}")
@@ -101,10 +137,10 @@ def check_conv(
     real, size = _check_conv_operands(x, weight, argmax, geometry)
     writes(out, "out", real, 4)
     _check_output(out, "out", x, weight, size)
-    apart(out, "out", x, "x")
     if bias is not None:
         reads(bias, "bias", real, 1)
         sized(bias, "bias", 0, weight.shape[3])
+    separate(("out", "argmax", "x", "weight", "bias"), (out, argmax, x, weight, bias), 2)
 
 
 def check_conv_backward(
@@ -121,7 +157,7 @@ def check_conv_backward(
     """Operands and targets of conv2d_backward."""
     real, size = _check_conv_operands(x, weight, argmax, geometry)
     if argmax is None and geometry.pool != (1, 1):
-        raise ValueError("argmax must be the array that conv2d_forward filled, got None")
+        raise TypeError("argmax must be the array that conv2d_forward filled, got None")
     reads(out, "out", real, 4)
     _check_output(out, "out", x, weight, size)
     reads(dy, "dy", real, 4)
@@ -131,7 +167,9 @@ def check_conv_backward(
     if dbias is not None:
         writes(dbias, "dbias", real, 1)
         sized(dbias, "dbias", 0, weight.shape[3])
-    _check_dx(x, dy, dx, real)
+    _check_dx(x, dx, real)
+    names = ("dx", "dweight", "dbias", "x", "weight", "out", "dy", "argmax")
+    separate(names, (dx, dweight, dbias, x, weight, out, dy, argmax), 3)
 
 
 def _check_conv_operands(
@@ -170,7 +208,6 @@ def check_pool(
     real = real_of(*first)
     reads(*first, real, 4)
     writes(*second, real, 4)
-    apart(*second, *first)
     if min(pool) < 1 or pool[0] * pool[1] > 255:
         raise ValueError(f"pool must cover 1 to 255 pixels, got {pool}")
     if min(stride) < 1:
@@ -180,35 +217,37 @@ def check_pool(
         sized(small, small_name, axis, length)
     writes(argmax, "argmax", UINT8, 4)
     same_shape(argmax, "argmax", small, small_name)
+    if forward:
+        separate(("out", "argmax", "x"), (small, argmax, large), 2)
+    else:
+        separate(("dx", "dy", "argmax"), (large, small, argmax), 1)
 
 
-def check_map(x: Array, x_name: str, out: Array, out_name: str, may_be_same: bool = False) -> None:
-    """Source and target of a kernel that maps element to element."""
+def check_map(x: Array, x_name: str, out: Array, ndim: int | None = None, in_place: bool = False) -> None:
+    """Source and target of a kernel that maps element to element, of `ndim` dimensions if that is given."""
     real = real_of(x, x_name)
-    reads(x, x_name, real, x.ndim)
-    writes(out, out_name, real, out.ndim)
-    same_shape(out, out_name, x, x_name)
-    if not (may_be_same and x.ctypes.data == out.ctypes.data):
-        apart(out, out_name, x, x_name)
+    reads(x, x_name, real, x.ndim if ndim is None else ndim)
+    writes(out, "out", real, an_array(out, "out").ndim if ndim is None else ndim)
+    same_shape(out, "out", x, x_name)
+    same = in_place and x.ctypes.data == out.ctypes.data
+    separate(("out", x_name), (out, None if same else x), 1)
 
 
 def check_relu_backward(out: Array, dy: Array, dx: Array) -> None:
     """Operands and target of relu_backward."""
     real = real_of(out, "out")
     reads(out, "out", real, out.ndim)
-    reads(dy, "dy", real, dy.ndim)
-    writes(dx, "dx", real, dx.ndim)
+    reads(dy, "dy", real, an_array(dy, "dy").ndim)
+    writes(dx, "dx", real, an_array(dx, "dx").ndim)
     same_shape(dy, "dy", out, "out")
     same_shape(dx, "dx", out, "out")
-    apart(dx, "dx", out, "out")
-    if dy.ctypes.data != dx.ctypes.data:
-        apart(dx, "dx", dy, "dy")
+    separate(("dx", "out", "dy"), (dx, out, None if dy.ctypes.data == dx.ctypes.data else dy), 1)
 
 
 def check_rate(rate: float) -> None:
     """Rate of a dropout."""
     if not 0 <= rate < 1:
-        raise ValueError(f"rate must be in [0, 1), got {rate}")
+        raise ValueError(f"rate must be in [0, 1), got {float(rate)}")
 
 
 def check_gather(source: Array, indices: Array, out: Array) -> None:
@@ -216,6 +255,7 @@ def check_gather(source: Array, indices: Array, out: Array) -> None:
     real = real_of(out, "out")
     writes(out, "out", real, out.ndim)
     reads(indices, "indices", INT64, 1)
+    source = an_array(source, "source")
     if source.ndim == 0 or source.dtype not in (np.uint8, np.float32, np.float64) or not source.dtype.isnative:
         raise TypeError(f"source must be a uint8, float32 or float64 array of rows, got {source.dtype.str}")
     if out.shape != (len(indices), *source.shape[1:]):
@@ -227,6 +267,9 @@ def check_gather(source: Array, indices: Array, out: Array) -> None:
     for i, index in enumerate(indices):
         if not 0 <= index < len(source):
             raise IndexError(f"indices[{i}] must be in [0, {len(source)}), got {index}")
+    if np.may_share_memory(out, source):
+        raise ValueError("out must not overlap source in memory")
+    separate(("out", "indices"), (out, indices), 1)
 
 
 def check_cross_entropy(
@@ -247,4 +290,5 @@ def check_cross_entropy(
     if dlogits is not None:
         writes(dlogits, "dlogits", real, 2)
         same_shape(dlogits, "dlogits", logits, "logits")
-        apart(dlogits, "dlogits", logits, "logits")
+    names = ("dlogits", "losses", "hits", "logits", "labels", "weights")
+    separate(names, (dlogits, losses, hits, logits, labels, weights), 3)

@@ -1,0 +1,123 @@
+"""The options that say what to train on, and the data that they stand for."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crmsprop.cli.npz import read_npz
+from crmsprop.cli.parser import UsageError
+from crmsprop.datasets import load_cifar10, load_digits
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Split = tuple[tuple[Array, Array], tuple[Array, Array]]
+
+
+class Data(NamedTuple):
+    """A data set with its test part.
+
+    Attributes
+    ----------
+    name : str
+        As the user gave it.
+    X, X_test : ndarray of shape (n, height, width[, channels]) or (n, n_features)
+    y, y_test : ndarray of shape (n,)
+    """
+
+    name: str
+    X: Array
+    y: Array
+    X_test: Array
+    y_test: Array
+
+    @property
+    def holds_images(self) -> bool:
+        """Whether a sample has a height and a width."""
+        return self.X.ndim > 2
+
+    def describe(self) -> str:
+        """Return one line: how many samples of what shape and how many classes."""
+        shape = " x ".join(str(size) for size in self.X.shape[1:])
+        kind = "images" if self.holds_images else "rows"
+        counts = f"{len(self.X):,} training and {len(self.X_test):,} test {kind}"
+        return f"{self.name}: {counts} of {shape} {self.X.dtype}, {len(np.unique(self.y))} classes"
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `load_data`."""
+    group = parser.add_argument_group("data")
+    group.add_argument(
+        "--data",
+        default="digits",
+        metavar="NAME|FILE.npz",
+        help='"digits": 1,797 scanned digits that come with scikit-learn and need no network; "cifar10": 60,000 colour '
+        "photographs; or a file by numpy.savez with the arrays X and y, and perhaps X_test and y_test (without them, a "
+        "fifth of each class is held out as the test set). X has shape (n, height, width[, channels]) or "
+        "(n, features); uint8 images are scaled to 0..1, everything else is taken as it is (default: digits)",
+    )
+    group.add_argument(
+        "--image-shape",
+        dest="shape_of_rows",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="height, width and perhaps channels, where the rows of FILE.npz hold images (default: rows are rows)",
+    )
+    group.add_argument(
+        "--data-home",
+        type=Path,
+        metavar="DIR",
+        help="the folder that has CIFAR-10, or that gets it: unpacked in the pickled or the binary layout, or as the "
+        "official archive (default: $CRMSPROP_DATA, or else ~/crmsprop_data)",
+    )
+    group.add_argument(
+        "--no-download",
+        dest="download",
+        action="store_false",
+        help="fail, rather than download CIFAR-10 (170 MB) where it is missing (default: download it)",
+    )
+
+
+def load_data(options: argparse.Namespace) -> Data:
+    """Return the data that the options name.
+
+    Raises
+    ------
+    UsageError
+        If they name nothing that we know, or images of a shape that the rows do not have.
+    FileFormatError, OSError, MissingExtraError
+        If the data cannot be read or had.
+    """
+    name: str = options.data
+    if name in NAMED:
+        train, test = NAMED[name](options)
+    elif name.endswith(".npz"):
+        train, test = read_npz(Path(name))
+    else:
+        raise UsageError(f"--data must be {', '.join(NAMED)} or the path of an .npz file, got {name!r}")
+    if options.shape_of_rows is None:
+        return Data(name, *train, *test)
+    shape = _checked_image_shape(options.shape_of_rows, train[0])
+    return Data(name, train[0].reshape(-1, *shape), train[1], test[0].reshape(-1, *shape), test[1])
+
+
+def _digits(options: argparse.Namespace) -> Split:
+    return load_digits()
+
+
+def _cifar10(options: argparse.Namespace) -> Split:
+    return load_cifar10(options.data_home, download=options.download)
+
+
+#: What --data knows by name.
+NAMED: dict[str, Callable[[argparse.Namespace], Split]] = {"digits": _digits, "cifar10": _cifar10}
+
+
+def _checked_image_shape(shape: list[int], X: Array) -> tuple[int, ...]:
+    if len(shape) not in (2, 3) or min(shape) < 1:
+        raise UsageError(f"--image-shape must be height, width and perhaps channels, got {shape}")
+    if X.ndim != 2 or X.shape[1] != np.prod(shape):
+        raise UsageError(f"--image-shape must fit the samples of {X.shape[1:]}, got {shape}")
+    return tuple(shape)

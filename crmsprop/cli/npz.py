@@ -1,0 +1,100 @@
+"""A data set of the user's own, from a file by ``numpy.savez``; nothing in it is unpickled."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from crmsprop.errors import FileFormatError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Pair = tuple[Array, Array]
+
+TEST_FRACTION = 0.2
+#: What zipfile and numpy raise on an archive that is damaged or encrypted, and on an absurd header.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, RuntimeError, MemoryError)
+
+
+def read_npz(path: Path) -> tuple[Pair, Pair]:
+    """Return training and test data from the arrays X, y, X_test and y_test; or from X and y, a fifth of them as test.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is no .npz archive, is damaged, lacks an array, or has one of the wrong shape or type.
+    OSError
+        If it cannot be read.
+    """
+    arrays = _read_arrays(path)
+    train = _checked_pair(path, arrays, "X", "y")
+    if "X_test" not in arrays and "y_test" not in arrays:
+        return _split(path, *train)
+    test = _checked_pair(path, arrays, "X_test", "y_test")
+    _check_alike(path, train, test)
+    return train, test
+
+
+def _read_arrays(path: Path) -> dict[str, Array]:
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise FileFormatError(f"{path} must be an .npz file as numpy.savez writes it, got something else")
+        file.seek(0)
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                names = [name for name in ("X", "y", "X_test", "y_test") if name in archive.files]
+                found = {name: archive[name] for name in names}
+                others = archive.files
+        except DAMAGE as error:
+            raise FileFormatError(f"{path} cannot be read: {error or type(error).__name__}") from error
+    missing = [name for name in ("X", "y") if name not in found]
+    if missing:
+        raise FileFormatError(f"{path} must hold the arrays X and y, got {', '.join(others) or 'none'}")
+    return found
+
+
+def _checked_pair(path: Path, arrays: dict[str, Array], x_name: str, y_name: str) -> Pair:
+    if (x_name in arrays) != (y_name in arrays):
+        raise FileFormatError(f"{path} must hold both {x_name} and {y_name}, or neither")
+    X, y = arrays[x_name], arrays[y_name]
+    for name, array in ((x_name, X), (y_name, y)):
+        if not isinstance(array, np.ndarray):  # numpy gives the bytes of a member that is no array
+            raise FileFormatError(f"{path}: {name} must be an array, got something else")
+    if X.ndim not in (2, 3, 4) or X.dtype.kind not in "biuf":
+        shapes = "(n, height, width[, channels]) or (n, features)"
+        raise FileFormatError(f"{path}: {x_name} must hold numbers of shape {shapes}, got {X.dtype} of {X.shape}")
+    if y.shape != X.shape[:1]:
+        raise FileFormatError(
+            f"{path}: {y_name} must have shape ({len(X)},), a label a sample of {x_name}, got {y.shape}"
+        )
+    if not X.size:
+        raise FileFormatError(f"{path}: {x_name} must not be empty, got shape {X.shape}")
+    if X.dtype.kind == "f" and not np.isfinite(X).all():
+        raise FileFormatError(f"{path}: {x_name} must be finite, got NaN or infinity")
+    return X, y
+
+
+def _check_alike(path: Path, train: Pair, test: Pair) -> None:
+    """FileFormatError where a test would fail: after the training, if nobody looked before."""
+    if test[0].shape[1:] != train[0].shape[1:] or test[0].dtype != train[0].dtype:
+        wanted, got = (f"{X.dtype} samples of shape {X.shape[1:]}" for X in (train[0], test[0]))
+        raise FileFormatError(f"{path}: X_test must hold {wanted}, as X, got {got}")
+    unknown = np.setdiff1d(test[1], train[1])
+    if unknown.size:
+        raise FileFormatError(f"{path}: y_test must hold labels of y only, got {unknown!r:.80}")
+
+
+def _split(path: Path, X: Array, y: Array) -> tuple[Pair, Pair]:
+    """Hold out a fifth of each class, the same one every time."""
+    try:
+        rows = train_test_split(np.arange(len(X)), test_size=TEST_FRACTION, stratify=y, random_state=0)
+    except ValueError as error:
+        raise FileFormatError(
+            f"{path} has too few samples to hold out a fifth of each class as the test set ({error}): "
+            "add the arrays X_test and y_test"
+        ) from error
+    # The rows come shuffled, so that the last of them are a fair sample of a file that is sorted by label.
+    train, test = rows
+    return (X[train], y[train]), (X[test], y[test])

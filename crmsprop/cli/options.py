@@ -1,0 +1,158 @@
+"""The options that are parameters of the estimators: which network, and how to train it."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from crmsprop.cli.recipes import RECIPES
+from crmsprop.cli.schedules import GRAMMAR, parse_schedule
+
+
+class Option(NamedTuple):
+    """An option that sets one parameter of an estimator.
+
+    Attributes
+    ----------
+    parameter : str
+        Its name.
+    meaning : str
+        The help text, without the default.
+    type : callable
+        What makes a value of the text; bool makes a pair of switches.
+    metavar : str
+    flag : str
+        Where it is not the parameter's own name.
+    many : bool
+        Whether it takes several values.
+    default : str
+        The default in words, where the value itself says too little.
+    """
+
+    parameter: str
+    meaning: str
+    type: Callable[[str], Any]
+    metavar: str = "N"
+    flag: str = ""
+    many: bool = False
+    default: str = ""
+
+
+def _fraction_or_none(text: str) -> float | None:
+    return None if text == "none" else float(text)
+
+
+NETWORK = (
+    Option("filters", "filters of each convolution", int, many=True),
+    Option("dense_units", "units of each dense layer behind the convolutions, the output apart", int, many=True),
+    Option("hidden_layer_sizes", "units of each hidden layer", int, many=True),
+    Option("dropout", "fraction of each dense layer that is dropped in training, in [0, 1)", float, "F"),
+    Option(
+        "dtype",
+        "what to compute in: float32 or float64",
+        str,
+        "TYPE",
+        default="float32 for data of uint8 and float32, else float64",
+    ),
+)
+
+TRAINING = (
+    Option("max_epochs", "passes over the training data", int, flag="--epochs"),
+    Option("batch_size", "samples a step", int),
+    Option("learning_rate", "step size of RMSprop, at least 0", float, "F"),
+    Option(
+        "schedule",
+        f"how the learning rate moves: {GRAMMAR}; * multiplies several",
+        parse_schedule,
+        "NAME[:PARAMETER=VALUE,...]",
+        default="cosine; reference: inverse-time:decay=1e-6, and a tenth of the rate before in each epoch from the "
+        "twelfth on",
+    ),
+    Option("rho", "decay of RMSprop's mean square, in [0, 1)", float, "F"),
+    Option("epsilon", "added to RMSprop's root, at least 0", float, "F"),
+    Option("momentum", "momentum of RMSprop, in [0, 1)", float, "F"),
+    Option("centered", "divide by the gradient's standard deviation, in place of its root mean square", bool),
+    Option("l2", "L2 penalty: adds F * weight to the gradient of each weight", float, "F"),
+    Option(
+        "validation_fraction",
+        "share of the training data that is held out to watch the training, in (0, 1), or none: the same share of each "
+        "class; for reference the last samples",
+        _fraction_or_none,
+        "F",
+    ),
+    Option("early_stopping", "stop when the validation loss has not improved for --patience epochs", bool),
+    Option("patience", "epochs without improvement that early stopping bears", int),
+    Option("restore_best", "with early stopping, end with the weights of the best epoch", bool),
+    Option("random_state", "seed of weights, held-out samples, order of samples and dropout", int, flag="--seed"),
+    Option(
+        "n_threads",
+        "threads to use; the number never changes the result",
+        int,
+        flag="--threads",
+        default="every core that the process may use",
+    ),
+)
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which network."""
+    group = parser.add_argument_group("network")
+    group.add_argument(
+        "--model",
+        choices=list(RECIPES),
+        help='"cnn": convolutions with max-pooling, then dense layers; "mlp": dense layers only; "reference": the '
+        "CIFAR-10 program that this project answers, layer for layer and line for line (default: cnn for images, mlp "
+        "for rows)",
+    )
+    for option in NETWORK:
+        _add(group, option)
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to train."""
+    group = parser.add_argument_group("training")
+    for option in TRAINING:
+        _add(group, option)
+
+
+def given_parameters(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters that the user gave an option for."""
+    given = vars(options)
+    return {option.parameter: given[option.parameter] for option in (*NETWORK, *TRAINING) if option.parameter in given}
+
+
+def flag_of(parameter: str) -> str:
+    """Return the option that sets `parameter`."""
+    return next(_flag(option) for option in (*NETWORK, *TRAINING) if option.parameter == parameter)
+
+
+def _flag(option: Option) -> str:
+    return option.flag or "--" + option.parameter.replace("_", "-")
+
+
+def _add(group: Any, option: Option) -> None:
+    text = f"{option.meaning} (default: {option.default or _default_of(option)})".replace("%", "%%")
+    keywords: dict[str, Any] = {"dest": option.parameter, "help": text, "default": argparse.SUPPRESS}
+    if option.type is bool:
+        keywords["action"] = argparse.BooleanOptionalAction
+    else:
+        keywords.update(type=option.type, metavar=option.metavar, nargs="+" if option.many else None)
+    group.add_argument(_flag(option), **keywords)
+
+
+def _default_of(option: Option) -> str:
+    """Return the default in words, model by model where they differ."""
+    shown: dict[str, list[str]] = {}
+    for name, recipe in RECIPES.items():
+        if option.parameter in recipe.estimator._get_param_names():
+            shown.setdefault(_in_words(recipe.value(option.parameter)), []).append(name)
+    if len(shown) == 1:
+        return next(iter(shown))
+    return "; ".join(f"{' and '.join(names)}: {value}" for value, names in shown.items())
+
+
+def _in_words(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(str(item) for item in value) if isinstance(value, tuple) else f"{value:g}"

@@ -1,0 +1,46 @@
+"""What a run prints: the history as a table, and the result."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from crmsprop.cli.output import CURVES, HISTORY, MODEL
+
+FORMATS = {"epoch": "d", "learning_rate": ".3g", "seconds": ".2f"}
+
+
+def history_table(history: Mapping[str, Sequence[float | None]]) -> str:
+    """Return a history as aligned text, an epoch a line, without the columns that were not measured."""
+    columns = [_cells(name, values) for name, values in history.items() if any(value is not None for value in values)]
+    return "\n".join("  ".join(row) for row in zip(*columns, strict=True))
+
+
+def training_line(estimator: Any) -> str:
+    """Return how long the training was, and why it ended early if it did."""
+    seconds = sum(estimator.history_["seconds"])
+    line = f"trained {estimator.n_epochs_} epochs in {seconds:.1f} s"
+    if estimator.n_epochs_ == estimator.max_epochs:
+        return line
+    kept = "the best" if estimator.restore_best else "the last"
+    return f"{line}; early stopping ended it, the best epoch was {estimator.best_epoch_}, {kept} weights are kept"
+
+
+def result_lines(score: Mapping[str, float], n_samples: int, folder: Path) -> str:
+    """Return the result on the test data, and where everything is."""
+    files = {
+        MODEL: "the model, for crmsprop.load",
+        HISTORY: "its history, an epoch a line",
+        CURVES: "the picture of its learning curves",
+    }
+    width = max(len(str(folder / name)) for name in files)
+    lines = [f"{folder / name!s:{width}}  {meaning}" for name, meaning in files.items()]
+    head = f"test loss {score['loss']:.4f}, test accuracy {score['accuracy']:.4f} on {n_samples:,} samples"
+    return "\n".join([head, *lines])
+
+
+def _cells(name: str, values: Sequence[float | None]) -> list[str]:
+    """Return a column as right-aligned cells under its name."""
+    form = FORMATS.get(name, ".4f")
+    cells = [name, *("" if value is None else format(value, form) for value in values)]
+    width = max(len(cell) for cell in cells)
+    return [cell.rjust(width) for cell in cells]

@@ -1,0 +1,35 @@
+"""NumPy twins of the compiled kernels: the same names, arguments, effects and errors, one idea a line.
+
+They say what each kernel means, they stand beside the compiled ones in every kernel test, and
+``CRMSPROP_KERNELS=reference`` runs the whole library on them. All arrays of a call are C-contiguous and of one dtype,
+float32 or float64, unless said otherwise; arrays to be written are allocated by the caller. `scratch` is working
+memory, from the ``*_scratch`` function of the same name; the twins need none.
+"""
+
+from crmsprop.kernels.reference.conv2d import conv2d_backward, conv2d_forward, conv2d_scratch
+from crmsprop.kernels.reference.dense import dense_backward, dense_forward, dense_scratch
+from crmsprop.kernels.reference.elementwise import dropout, gather, relu_backward, relu_forward
+from crmsprop.kernels.reference.pool import max_pool2d_backward, max_pool2d_forward
+from crmsprop.kernels.reference.rmsprop import rmsprop_accumulate, rmsprop_check, rmsprop_squares, rmsprop_step
+from crmsprop.kernels.reference.softmax import cross_entropy, softmax
+
+__all__ = [
+    "conv2d_backward",
+    "conv2d_forward",
+    "conv2d_scratch",
+    "cross_entropy",
+    "dense_backward",
+    "dense_forward",
+    "dense_scratch",
+    "dropout",
+    "gather",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
+    "relu_backward",
+    "relu_forward",
+    "rmsprop_accumulate",
+    "rmsprop_check",
+    "rmsprop_squares",
+    "rmsprop_step",
+    "softmax",
+]

@@ -1,0 +1,52 @@
+"""ReLU, dropout and gather."""
+
+import numpy as np
+
+from crmsprop.kernels.reference import checks
+from crmsprop.kernels.reference.checks import Array, silent
+
+
+def relu_forward(x: Array, out: Array, n_threads: int) -> None:
+    """out = max(x, 0); a NaN stays a NaN."""
+    checks.check_map(x, "x", out)
+    out[...] = x
+    cut_off(out)
+
+
+def relu_backward(out: Array, dy: Array, dx: Array, n_threads: int) -> None:
+    """dx = dy where out > 0, else 0; dx may be dy."""
+    checks.check_relu_backward(out, dy, dx)
+    dx[...] = np.where(out > 0, dy, dy.dtype.type(0))
+
+
+@silent
+def dropout(x: Array, out: Array, rate: float, key: int, n_threads: int) -> None:
+    """out = x / (1 - rate) where the element's random number is at least `rate`, else 0.
+
+    Element i of x, in C order, draws 32 bits of SplitMix64(key, i // 2): nothing but `key` and i decides.
+    """
+    checks.check_rate(rate)
+    checks.check_map(x, "x", out)
+    bits = _hash(np.uint64(key), np.arange((x.size + 1) // 2, dtype=np.uint64))
+    halves = np.stack([bits & np.uint64(0xFFFFFFFF), bits >> np.uint64(32)], axis=1).ravel()[: x.size]
+    keep = (halves >= np.uint64(rate * 2.0**32)).reshape(x.shape)
+    out[...] = np.where(keep, x * x.dtype.type(1 / (1 - rate)), x.dtype.type(0))
+
+
+@silent
+def gather(source: Array, indices: Array, out: Array, scale: float, n_threads: int) -> None:
+    """out[i] = source[indices[i]] * scale; source is uint8, float32 or float64 with contiguous rows."""
+    checks.check_gather(source, indices, out)
+    np.multiply(source[indices], out.dtype.type(scale), out=out, dtype=out.dtype, casting="unsafe")
+
+
+def cut_off(values: Array) -> None:
+    """values = max(values, 0), in place; a NaN stays a NaN."""
+    values[values < 0] = 0
+
+
+def _hash(key: np.uint64, counters: Array) -> Array:
+    z = key + (counters + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

@@ -1,0 +1,67 @@
+"""Parameter groups: what a user gives as `params`, taken apart and checked."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crmsprop import kernels
+from crmsprop.errors import check_bool, check_real
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Group(NamedTuple):
+    """Settings of the parameters of one group; None for the optimizer's own."""
+
+    learning_rate: float | None = None
+    l2: float | None = None
+    weight_decay: float | None = None
+    frozen: bool = False
+
+
+def unpack(params: list[Any]) -> tuple[list[Array], list[Group]]:
+    """Return every array, and its group, from a list of arrays or of groups; check all but the values in the arrays."""
+    if params and isinstance(params[0], Mapping):
+        pairs = [_unpack_group(i, group) for i, group in enumerate(params)]
+    else:
+        pairs = [(params, Group())]
+    arrays = [array for members, _ in pairs for array in members]
+    groups = [group for members, group in pairs for _ in members]
+    _check_arrays(arrays)
+    return arrays, groups
+
+
+def _unpack_group(i: int, group: Any) -> tuple[list[Any], Group]:
+    if not isinstance(group, Mapping) or "params" not in group:
+        raise TypeError(f"params[{i}] must be a dict with the key 'params', as the first group is, got {group!r:.100}")
+    unknown = sorted(str(key) for key in group if key not in ("params", *Group._fields))
+    if unknown:
+        known = ", ".join(("params", *Group._fields))
+        raise ValueError(f"params[{i}] must have no keys but {known}, got {', '.join(unknown)}")
+    numbers = {
+        name: None if group.get(name) is None else check_real(f"params[{i}][{name!r}]", group[name], "[0, inf)")
+        for name in ("learning_rate", "l2", "weight_decay")
+    }
+    frozen = check_bool(f"params[{i}]['frozen']", group.get("frozen", False))
+    return list(group["params"]), Group(**numbers, frozen=frozen)
+
+
+def _check_arrays(params: list[Array]) -> None:
+    """Refuse what the kernel would refuse, before any state is made; and arrays that overlap."""
+    for i, param in enumerate(params):
+        if not isinstance(param, np.ndarray):
+            raise TypeError(f"params[{i}] must be a NumPy array, got {type(param).__name__}")
+    kernels.rmsprop_check(params)
+    intervals = sorted((*np.lib.array_utils.byte_bounds(param), i) for i, param in enumerate(params) if param.size)
+    for (_, end, i), (begin, _, j) in itertools.pairwise(intervals):
+        if begin < end:
+            raise ValueError(f"params[{max(i, j)}] must not overlap params[{min(i, j)}] in memory")
+
+
+def filled_like(params: list[Array], value: float = 0.0) -> list[Array]:
+    """Arrays full of `value` for each parameter, all of them views of one array, so that a snapshot is one copy."""
+    flat = np.full(sum(param.size for param in params), value, params[0].dtype if params else np.float64)
+    ends = np.cumsum([0, *(param.size for param in params)])
+    return [flat[ends[i] : ends[i + 1]].reshape(param.shape) for i, param in enumerate(params)]

@@ -1,0 +1,28 @@
+"""What each peer's RMSprop is, in the names of ours: formula, defaults and initial state.
+
+Sources: torch/optim/rmsprop.py; keras/src/optimizers/rmsprop.py; tensorflow/core/kernels/training_ops.cc and
+tensorflow/python/training/rmsprop.py; optax/_src/alias.py and transform.py.
+"""
+
+from typing import Any
+
+#: torch 2: epsilon outside of the root, learning rate after the momentum; `weight_decay` there is `l2` here.
+TORCH = {"learning_rate": 1e-2, "rho": 0.99, "epsilon": 1e-8}
+
+#: Keras 3: epsilon under the root, learning rate inside of the momentum; `weight_decay` is decoupled.
+KERAS = {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-7, "eps_in_sqrt": True, "lr_in_momentum": True}
+
+#: TensorFlow 1: as Keras, but the mean square starts from 1.
+TF1 = {
+    "learning_rate": 1e-3,
+    "rho": 0.9,
+    "epsilon": 1e-10,
+    "eps_in_sqrt": True,
+    "lr_in_momentum": True,
+    "initial_mean_square": 1.0,
+}
+
+#: optax: epsilon under the root, learning rate before the momentum's trace.
+OPTAX = {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-8, "eps_in_sqrt": True, "lr_in_momentum": True}
+
+PRESETS: dict[str, dict[str, Any]] = {"torch": TORCH, "keras": KERAS, "tf1": TF1, "optax": OPTAX}

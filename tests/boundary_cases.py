@@ -1,0 +1,227 @@
+"""A good call of every kernel, and the ways to spoil one of its arrays."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from kernel_calls import COMPILED
+
+from crmsprop.kernels import reference
+from crmsprop.kernels.geometry import ConvGeometry
+from crmsprop.kernels.rule import RMSpropRates, RMSpropRule
+
+F32, F64, U8, I64 = np.float32, np.float64, np.uint8, np.int64
+GEOMETRY = ConvGeometry(padding=(1, 1, 1, 1), pool=(2, 2), relu=True)
+SCRATCH = 1 << 14
+
+
+class Slot(NamedTuple):
+    """One array among the arguments: an argument, or an element of a list."""
+
+    name: str
+    index: int | None = None
+
+    def __str__(self):
+        return self.name if self.index is None else f"{self.name}[{self.index}]"
+
+    def get(self, arguments):
+        return arguments[self.name] if self.index is None else arguments[self.name][self.index]
+
+    def put(self, arguments, array):
+        if self.index is None:
+            arguments[self.name] = array
+        else:
+            arguments[self.name][self.index] = array
+
+
+class Call(NamedTuple):
+    """Makes the arguments of a good call; which of them are written, and which may be None."""
+
+    arguments: Any
+    written: frozenset[str]
+    optional: frozenset[str] = frozenset()
+
+
+def zeros(*shape, dtype=F32):
+    return np.zeros(shape, dtype)
+
+
+def rmsprop_arguments():
+    lists = ("params", "grads", "mean_squares", "means", "velocities", "averages", "sums")
+    return {
+        **{name: [zeros(3, 4), zeros(5)] for name in lists},
+        "rates": [RMSpropRates(0.1), RMSpropRates(0.1, l2=0.1)],
+        "scales": [1.0, 0.5],
+        "rule": RMSpropRule(momentum=0.5),
+        "n_threads": 1,
+    }
+
+
+def dense_arguments():
+    return {"x": zeros(3, 4), "weight": zeros(4, 5), "bias": zeros(5), "out": zeros(3, 5), "relu": True,
+            "scratch": zeros(SCRATCH), "n_threads": 1}  # fmt: skip
+
+
+def dense_backward_arguments():
+    return {"x": zeros(3, 4), "weight": zeros(4, 5), "dy": zeros(3, 5), "dx": zeros(3, 4), "dweight": zeros(4, 5),
+            "dbias": zeros(5), "scratch": zeros(SCRATCH), "n_threads": 1}  # fmt: skip
+
+
+def conv2d_arguments():
+    return {"x": zeros(2, 5, 7, 3), "weight": zeros(3, 3, 3, 4), "bias": zeros(4), "out": zeros(2, 2, 3, 4),
+            "argmax": zeros(2, 2, 3, 4, dtype=U8), "geometry": GEOMETRY, "scratch": zeros(SCRATCH),
+            "n_threads": 1}  # fmt: skip
+
+
+def conv2d_backward_arguments():
+    return {"x": zeros(2, 5, 7, 3), "weight": zeros(3, 3, 3, 4), "out": zeros(2, 2, 3, 4), "dy": zeros(2, 2, 3, 4),
+            "argmax": zeros(2, 2, 3, 4, dtype=U8), "dx": zeros(2, 5, 7, 3), "dweight": zeros(3, 3, 3, 4),
+            "dbias": zeros(4), "geometry": GEOMETRY, "scratch": zeros(SCRATCH), "n_threads": 1}  # fmt: skip
+
+
+def pool_arguments():
+    return {"x": zeros(2, 3, 4, 3), "out": zeros(2, 2, 3, 3), "argmax": zeros(2, 2, 3, 3, dtype=U8),
+            "pool": (2, 2), "stride": (1, 1), "n_threads": 1}  # fmt: skip
+
+
+def pool_backward_arguments():
+    return {"dy": zeros(2, 2, 3, 3), "argmax": zeros(2, 2, 3, 3, dtype=U8), "dx": zeros(2, 3, 4, 3),
+            "pool": (2, 2), "stride": (1, 1), "n_threads": 1}  # fmt: skip
+
+
+def cross_entropy_arguments():
+    return {"logits": zeros(4, 3), "labels": zeros(4, dtype=I64), "weights": zeros(4), "losses": zeros(4),
+            "hits": zeros(4, dtype=U8), "dlogits": zeros(4, 3), "n_threads": 1}  # fmt: skip
+
+
+def gather_arguments():
+    return {"source": zeros(6, 4), "indices": zeros(3, dtype=I64), "out": zeros(3, 4), "scale": 1.0, "n_threads": 1}
+
+
+CALLS = {
+    "rmsprop_step": Call(
+        rmsprop_arguments,
+        frozenset({"params", "mean_squares", "means", "velocities", "averages", "sums"}),
+        frozenset({"means", "velocities", "averages", "sums"}),
+    ),
+    "dense_forward": Call(dense_arguments, frozenset({"out"}), frozenset({"bias"})),
+    "dense_backward": Call(dense_backward_arguments, frozenset({"dx", "dweight", "dbias"}), frozenset({"dx", "dbias"})),
+    "conv2d_forward": Call(conv2d_arguments, frozenset({"out", "argmax"}), frozenset({"bias", "argmax"})),
+    "conv2d_backward": Call(
+        conv2d_backward_arguments, frozenset({"dx", "dweight", "dbias"}), frozenset({"dx", "dbias"})
+    ),
+    "max_pool2d_forward": Call(pool_arguments, frozenset({"out", "argmax"})),
+    "max_pool2d_backward": Call(pool_backward_arguments, frozenset({"dx"})),
+    "relu_forward": Call(lambda: {"x": zeros(3, 4), "out": zeros(3, 4), "n_threads": 1}, frozenset({"out"})),
+    "relu_backward": Call(
+        lambda: {"out": zeros(3, 4), "dy": zeros(3, 4), "dx": zeros(3, 4), "n_threads": 1}, frozenset({"dx"})
+    ),
+    "dropout": Call(
+        lambda: {"x": zeros(3, 4), "out": zeros(3, 4), "rate": 0.5, "key": 7, "n_threads": 1}, frozenset({"out"})
+    ),
+    "gather": Call(gather_arguments, frozenset({"out"})),
+    "softmax": Call(lambda: {"logits": zeros(3, 4), "out": zeros(3, 4), "n_threads": 1}, frozenset({"out"})),
+    "cross_entropy": Call(cross_entropy_arguments, frozenset({"losses", "hits", "dlogits"}), frozenset({"dlogits"})),
+}
+
+
+def slots(arguments, scratch=False):
+    """Every array among the arguments; the twins have no use for the scratch."""
+    found = [Slot(name) for name, value in arguments.items() if isinstance(value, np.ndarray)]
+    found += [
+        Slot(name, i)
+        for name, value in arguments.items()
+        if isinstance(value, list)
+        for i, one in enumerate(value)
+        if isinstance(one, np.ndarray)
+    ]
+    return [slot for slot in found if scratch or slot.name != "scratch"]
+
+
+def arrays_of(arguments):
+    return [slot.get(arguments) for slot in slots(arguments, scratch=True)]
+
+
+def outcome(function, arguments):
+    """The error that a call raises, as (type, message), or None; whatever it is, a refusal changes no array."""
+    before = [array.tobytes() for array in arrays_of(arguments)]
+    refusal = None
+    try:
+        function(*arguments.values())
+    except Exception as error:
+        refusal = type(error), str(error)
+    changed = [
+        str(slot)
+        for slot, content in zip(slots(arguments, scratch=True), before, strict=True)
+        if slot.get(arguments).tobytes() != content and slot.name != "scratch"
+    ]
+    assert not (refusal and changed), f"{function.__name__} refused with {refusal} after it had changed {changed}"
+    return refusal
+
+
+def both(name, spoil):
+    """The outcome of a spoiled call in both implementations, which must agree."""
+    outcomes = []
+    for implementation in (COMPILED, reference):
+        arguments = CALLS[name].arguments()
+        for array in arrays_of(arguments):
+            array[...] = 1 if array.dtype != I64 else 0  # so that a change shows
+        spoil(arguments)
+        outcomes.append(outcome(getattr(implementation, name), arguments))
+    assert outcomes[0] == outcomes[1]
+    return outcomes[0]
+
+
+# ways to spoil an array; each returns None where it does not apply
+
+
+def as_integers(array):
+    return array.astype(np.int8 if array.dtype == U8 else np.int32)
+
+
+def as_doubles(array):
+    return array.astype(np.float64) if array.dtype == F32 else None
+
+
+def as_complex(array):
+    return array.astype(np.complex128)
+
+
+def as_half(array):
+    return array.astype(np.float16)
+
+
+def byte_swapped(array):
+    return array.astype(array.dtype.newbyteorder()) if array.itemsize > 1 else None
+
+
+def misaligned(array):
+    if array.itemsize == 1:
+        return None
+    moved = np.zeros(array.nbytes + 1, U8)[1:].view(array.dtype).reshape(array.shape)
+    moved[...] = array
+    return moved
+
+
+def strided(array):
+    return np.repeat(array, 2, axis=-1)[..., ::2]
+
+
+def fortran(array):
+    return np.asfortranarray(array) if array.ndim > 1 else None
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+def one_more_axis(array):
+    return array[None].copy()
+
+
+def longer_along(axis):
+    def longer(array):
+        return np.concatenate([array, array.take([0], axis)], axis) if axis < array.ndim else None
+
+    longer.__name__ = f"longer_along_{axis}"
+    return longer

@@ -1,0 +1,61 @@
+"""Run what may crash or hang in a forked child, or in a new interpreter."""
+
+import faulthandler
+import os
+import select
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def in_child(function, timeout=10):
+    """Return the text that `function` returns in a forked child, or how the child ended without one."""
+    reads, writes = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: a fork of threads, which is the test
+        pid = os.fork()
+    if pid == 0:
+        _run_and_exit(function, writes)
+    os.close(writes)
+    try:
+        return _answer(pid, reads, timeout)
+    finally:
+        os.close(reads)
+
+
+def _run_and_exit(function, writes):
+    faulthandler.disable()  # a crash is an answer here, not news for the terminal
+    try:
+        os.write(writes, str(function()).encode())
+    except BaseException as error:
+        os.write(writes, f"{type(error).__name__}: {error}".encode())
+    finally:
+        os._exit(0)
+
+
+def _answer(pid, reads, timeout):
+    ready, _, _ = select.select([reads], [], [], timeout)
+    if not ready:
+        os.kill(pid, signal.SIGKILL)
+    text = os.read(reads, 1 << 16).decode() if ready else ""
+    _, status = os.waitpid(pid, 0)
+    if not ready:
+        return f"no answer within {timeout} s"
+    return f"killed by {signal.Signals(status).name}" if os.WIFSIGNALED(status) else text
+
+
+def in_new_interpreter(code, **environment):
+    """Run `code` on crmsprop's source tree; returns the exit code, the output and the errors."""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return run.returncode, run.stdout.strip(), run.stderr.strip()

@@ -1,0 +1,182 @@
+"""The command line as a whole: help, version, errors of one line, exit codes."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import crmsprop
+from crmsprop.cli import main, train
+from crmsprop.cli.program import COMMANDS, make_parser
+
+
+def subparsers():
+    (action,) = [action for action in make_parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    return action.choices
+
+
+def test_every_command_has_a_parser():
+    assert list(subparsers()) == [command.__name__.rpartition(".")[2].replace("_", "-") for command in COMMANDS]
+
+
+@pytest.mark.parametrize("command", subparsers())
+def test_help_reads_like_a_manual(run, command):
+    ended = run(command, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    text = " ".join(ended.out.split())
+    for action in subparsers()[command]._actions:
+        assert all(flag in ended.out for flag in action.option_strings)
+        if action.dest != "help":
+            assert "(default: " in action.help
+            assert " ".join((action.help % {}).split())[:20] in text
+    assert f"\nexamples:\n  crmsprop {command}" in ended.out
+    assert max(len(line) for line in ended.out.splitlines()) <= 110
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_help_in_any_terminal(run, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert run("train", "--help").code == 0
+
+
+def test_defaults_in_the_help_are_the_estimators(run):
+    text = " ".join(run("train", "--help").out.split())
+    assert "--batch-size N samples a step (default: 32)" in text
+    assert "(default: cnn and mlp: no; reference: yes)" in text
+    assert "--filters N [N ...] filters of each convolution (default: 32 64)" in text
+
+
+def test_help_of_the_program(run):
+    ended = run("--help")
+    assert ended.code == 0
+    assert "exit status:" in ended.out
+    assert all(name in ended.out for name in subparsers())
+
+
+def test_version(run):
+    assert run("--version") == (0, f"crmsprop {crmsprop.__version__}\n", "")
+
+
+def start(*arguments):
+    """Start this Python with the crmsprop that is tested, installed or not."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(crmsprop.__file__).parent.parent)}
+    command = [sys.executable, *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_as_a_module():
+    with start("-m", "crmsprop", "--version") as process:
+        assert process.communicate() == (f"crmsprop {crmsprop.__version__}\n", "")
+    with start("-m", "crmsprop", "train", "--rho") as process:
+        out, err = process.communicate()
+    message = 'argument --rho: expected one argument (see "crmsprop train --help")'
+    assert (process.returncode, out, err) == (2, "", f"crmsprop: error: {message}\n")
+
+
+def test_arguments_of_the_process(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["crmsprop", "--version"])
+    assert main() == 0
+    assert capsys.readouterr().out.startswith("crmsprop ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], 'the following arguments are required: COMMAND (see "crmsprop --help")'),
+        (["tarin"], "argument COMMAND: invalid choice: 'tarin'"),
+        (["train", "--epoch", "3"], 'unrecognized arguments: --epoch 3 (see "crmsprop --help")'),
+        (["train", "digits"], "unrecognized arguments: digits"),
+        (["train", "--epochs", "many"], "argument --epochs: invalid int value: 'many' (see \"crmsprop train --help\")"),
+        (["train", "--model", "vgg"], "argument --model: invalid choice: 'vgg'"),
+        (["train", "--data", "digit"], "--data must be digits, cifar10 or the path of an .npz file, got 'digit'"),
+        (["train", "--data", "cifar10", "--data-home", "none", "--no-download"], "no CIFAR-10 in data_home='none'"),
+        (["train", "--model", "mlp", "--filters", "3"], "--filters does not apply to --model mlp"),
+        (["train", "--hidden-layer-sizes", "3"], "--hidden-layer-sizes does not apply to --model cnn"),
+        (["train", "--patience", "3"], "--patience does nothing without --early-stopping"),
+        (["train", "--no-restore-best"], "--restore-best does nothing without --early-stopping"),
+        (["train", "--rho", "1.2"], "rho must be in [0, 1), got 1.2"),
+        (["train", "--learning-rate", "nan"], "learning_rate must be in [0, inf), got nan"),
+        (["train", "--epochs", "0"], "max_epochs must be at least 1, got 0"),
+        (["train", "--threads", "0"], "n_threads must be None or an integer of at least 1, got 0"),
+        (["train", "--dtype", "float16"], "dtype must be one of 'float32', 'float64', got 'float16'"),
+        (["train", "--seed", "-1"], "must be"),
+        (["train", "--validation-fraction", "1.5"], "validation_fraction must be in (0, 1), got 1.5"),
+        (["train", "--filters", "0"], "filters[0] must be at least 1, got 0"),
+    ],
+)
+def test_bad_usage(run, folder, arguments, message):
+    ended = run(*arguments)
+    assert ended.code == 2
+    assert message in ended.error()
+    assert list(folder.iterdir()) == []
+
+
+def test_divergence(train_small, folder):
+    ended = train_small("--learning-rate", "1e38", "--schedule", "constant")
+    assert ended.code == 1
+    assert ended.out == ""
+    assert ended.err.splitlines()[-1].startswith("crmsprop: error: the loss became ")
+    assert "Traceback" not in ended.err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_batch_end", "on_epoch_end"])
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted, nothing was kept"),
+        (MemoryError("no room"), 1, "no room"),
+        (MemoryError(), 1, "MemoryError"),
+        (OSError(28, "No space left on device", "x"), 2, "x: No space left on device"),
+        (ValueError("two\n  lines"), 2, "two lines"),
+    ],
+)
+def test_what_happens_in_a_training(train_small, folder, monkeypatch, hook, raised, code, line):
+    def fail(self, context):
+        raise raised
+
+    monkeypatch.setattr(train.ProgressBar, hook, fail)
+    ended = train_small()
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err.splitlines()[-1] == f"crmsprop: error: {line}"
+    assert list(folder.iterdir()) == []
+
+
+def test_what_is_a_bug_stays_one(train_small, monkeypatch):
+    monkeypatch.setattr(train, "make_job", lambda options, data: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train_small()
+
+
+@pytest.mark.parametrize("package", ["tqdm", "matplotlib"])
+def test_missing_extra(train_small, folder, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    ended = train_small()
+    assert ended.code == 2
+    assert ended.error().endswith(f'needs {package}: pip install "crmsprop[cli]"')
+    assert list(folder.iterdir()) == []
+
+
+def test_quiet_needs_no_tqdm(train_small, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert train_small("--quiet").code == 0
+
+
+def test_a_reader_that_goes_away(folder):
+    with start("-m", "crmsprop", "train", "--quiet", "--epochs", "1", "--threads", "1") as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+    assert (folder / "crmsprop-run" / "model.crms").exists()
+
+
+def test_main_changes_no_global_state(train_small):
+    import matplotlib
+
+    before = (dict(matplotlib.rcParams), np.geterr(), sys.argv[:])
+    train_small()
+    assert (dict(matplotlib.rcParams), np.geterr(), sys.argv[:]) == before

@@ -1,0 +1,127 @@
+"""The folder of a run: where it is, when it is made, and that a failure leaves nothing."""
+
+import stat
+
+import pytest
+
+from crmsprop.cli import output
+from crmsprop.cli.output import FILES, output_folder, write_history
+
+
+def test_default_folders_are_numbered(train_small, folder):
+    for number in (1, 2, 3):
+        name = "crmsprop-run" if number == 1 else f"crmsprop-run-{number}"
+        assert f"{name}/model.crms  " in train_small().out
+        assert sorted(path.name for path in (folder / name).iterdir()) == sorted(FILES)
+
+
+def test_a_gap_in_the_numbers_is_filled(folder):
+    for name in ("crmsprop-run", "crmsprop-run-3"):
+        (folder / name).mkdir()
+    with output_folder(None) as got:
+        assert got.name == "crmsprop-run-2"
+
+
+def test_a_file_in_the_way_counts(folder):
+    (folder / "crmsprop-run").write_text("mine")
+    with output_folder(None) as got:
+        assert got.name == "crmsprop-run-2"
+    assert (folder / "crmsprop-run").read_text() == "mine"
+
+
+@pytest.mark.parametrize("wanted", ["out", "a/b/out", "with space"])
+def test_output_is_made(train_small, folder, wanted):
+    assert train_small("--output", wanted).code == 0
+    assert sorted(path.name for path in (folder / wanted).iterdir()) == sorted(FILES)
+
+
+def test_an_empty_folder_is_used(train_small, folder):
+    (folder / "out").mkdir()
+    assert train_small("--output", "out").code == 0
+
+
+def refuse(train_small, wanted):
+    ended = train_small("--output", wanted)
+    assert ended.code == 2
+    return ended.error()
+
+
+def test_a_folder_in_use_is_refused(train_small, folder):
+    (folder / "out").mkdir()
+    (folder / "out" / "mine").write_text("keep")
+    assert refuse(train_small, "out") == "--output must be a new or an empty folder, got 'out'"
+    assert [path.name for path in (folder / "out").iterdir()] == ["mine"]
+
+
+def test_a_file_is_refused(train_small, folder):
+    (folder / "out").write_text("keep")
+    assert refuse(train_small, "out") == "--output must be a new or an empty folder, got 'out'"
+    assert refuse(train_small, "out/below").endswith("Not a directory")
+    assert (folder / "out").read_text() == "keep"
+
+
+def test_a_place_that_cannot_be_written_fails_before_the_training(train_small, folder, monkeypatch):
+    def refuse_all(dir):
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr(output.tempfile, "TemporaryFile", refuse_all)
+    assert refuse(train_small, "a/out") == "a/out: Permission denied"
+    assert list(folder.iterdir()) == []
+
+
+def test_a_current_folder_that_is_read_only(run, folder, monkeypatch):
+    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        if _can_write(folder):  # root may
+            monkeypatch.setattr(output.Path, "mkdir", _denied)
+        ended = run("train", "--epochs", 1)
+        assert ended.code == 2
+        assert ended.error() == "crmsprop-run: Permission denied"
+    finally:
+        folder.chmod(stat.S_IRWXU)
+
+
+def _can_write(folder):
+    try:
+        (folder / "probe").write_text("")
+    except PermissionError:
+        return False
+    (folder / "probe").unlink()
+    return True
+
+
+def _denied(self, *arguments, **keywords):
+    raise PermissionError(13, "Permission denied", str(self))
+
+
+@pytest.mark.parametrize("failing", ["write_history", "draw_curves"])
+@pytest.mark.parametrize("wanted", [None, "a/out", "there"])
+def test_a_failure_in_writing_leaves_nothing(train_small, folder, monkeypatch, failing, wanted):
+    def fail(path, history):
+        path.write_text("half")
+        raise OSError(28, "No space left on device", str(path))
+
+    (folder / "there").mkdir()
+    monkeypatch.setattr(output, failing, fail)
+    ended = train_small(*([] if wanted is None else ["--output", wanted]))
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].endswith("No space left on device")
+    assert [path.name for path in folder.rglob("*")] == ["there"]
+
+
+def test_other_peoples_files_stay(folder):
+    def work():
+        with output_folder(None) as made:
+            (made / "model.crms").write_text("half")
+            (made / "mine").write_text("keep")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
+    assert [path.name for path in (folder / "crmsprop-run").iterdir()] == ["mine"]
+
+
+def test_csv(folder):
+    history = {"epoch": [1, 2], "loss": [0.1, 1e-300], "val_loss": [None, None]}
+    write_history(folder / "h.csv", history)
+    assert (folder / "h.csv").read_bytes() == b"epoch,loss,val_loss\r\n1,0.1,\r\n2,1e-300,\r\n"

@@ -1,0 +1,246 @@
+"""What fit and predict take and refuse, the dtype they compute in, and that a refused fit changes nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+
+from crmsprop.callbacks import EarlyStopping
+
+DTYPES = {
+    np.uint8: np.float32,
+    np.float32: np.float32,
+    np.float64: np.float64,
+    np.float16: np.float64,
+    np.int8: np.float64,
+    np.int64: np.float64,
+    np.uint16: np.float64,
+    np.bool_: np.float64,
+    object: np.float64,
+}
+
+
+@pytest.mark.parametrize(("given", "computed"), DTYPES.items())
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_what_a_network_computes_in(cases, kind, given, computed):
+    X, y = cases.rows()
+    X = np.abs(X).astype(given)
+    model = getattr(cases, kind)(max_epochs=1).fit(X, y)
+    assert model.network_.dtype == computed
+    assert model.predict_proba(X).dtype == computed
+    for dtype in (np.float32, "float64", np.dtype("float32")):
+        assert getattr(cases, kind)(max_epochs=1, dtype=dtype).fit(X, y).predict_proba(X).dtype == dtype
+
+
+def test_a_float_model_predicts_other_floats_in_its_own_dtype(cases):
+    X, y = cases.rows(dtype=np.float32)
+    model = cases.mlp().fit(X, y)
+    assert model.predict_proba(X.astype(np.float64)).tobytes() == model.predict_proba(X).tobytes()
+
+
+FORMS = {
+    "read-only": lambda X: _read_only(X),
+    "Fortran order": np.asfortranarray,
+    "every second row": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "columns of a wider array": lambda X: np.hstack([X, X])[:, : X.shape[1]],
+    "backwards twice": lambda X: X[::-1].copy()[::-1],
+    "big-endian": lambda X: X.astype(X.dtype.newbyteorder(">")),
+    "list": lambda X: X.tolist(),
+    "data frame": pd.DataFrame,
+    "not aligned": lambda X: _unaligned(X),
+    "subclass": lambda X: X.view(type("Sub", (np.ndarray,), {})),
+}
+
+
+def _read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+def _unaligned(X):
+    moved = np.empty(X.nbytes + 1, np.uint8)[1:].view(X.dtype).reshape(X.shape)
+    moved[...] = X
+    return moved
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_every_form_of_the_same_numbers_gives_the_same_bits(cases, kind, form):
+    X, y = cases.rows()
+    before = X.copy()
+    expected = getattr(cases, kind)().fit(X, y).predict_proba(X).tobytes()
+    model = getattr(cases, kind)().fit(form(X), y)
+    assert model.predict_proba(form(X)).tobytes() == expected
+    np.testing.assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("offset", [0, 128, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_file_on_disk(cases, tmp_path, dtype, offset):
+    X, y = cases.images(dtype=dtype)
+    (tmp_path / "images").write_bytes(bytes(offset) + X.tobytes())
+    mapped = np.memmap(tmp_path / "images", dtype, "r", offset, X.shape)
+    expected = cases.cnn().fit(X, y).predict_proba(X).tobytes()
+    model = cases.cnn(early_stopping=True).fit(mapped, y)
+    assert model.predict_proba(mapped).shape == (len(X), 3)
+    assert cases.cnn().fit(mapped, y).predict_proba(mapped).tobytes() == expected
+
+
+def test_labels_in_any_form(cases):
+    X, y = cases.rows()
+    expected = cases.mlp().fit(X, y).predict_proba(X).tobytes()
+    for form in (y.tolist(), pd.Series(y), y.astype(np.int8), y.astype(np.float64), y.astype(str), pd.Categorical(y)):
+        assert cases.mlp().fit(X, form).predict_proba(X).tobytes() == expected
+    with pytest.warns(match="A column-vector y was passed"):
+        cases.mlp().fit(X, y[:, None])
+
+
+def bad_data(X, y):
+    """Arguments of fit that are refused, and what the refusal says."""
+    hole, infinite = X.copy(), X.copy()
+    hole[3, 2], infinite[3, 2] = np.nan, np.inf
+    return {
+        "NaN in X": ((hole, y), "NaN"),
+        "infinity in X": ((infinite, y), "infinity"),
+        "NaN in y": ((X, np.where(y == 1, np.nan, y)), "NaN"),
+        "labels less": ((X, y[:-1]), "inconsistent numbers of samples"),
+        "no samples": ((X[:0], y[:0]), "0 sample"),
+        "no features": ((X[:, :0], y), "0 feature"),
+        "one dimension": ((X[:, 0], y), "2D array"),
+        "text": ((X.astype(str).tolist()[:1] + [["a"] * X.shape[1]] * (len(X) - 1), y), "could not convert|dtype"),
+        "no y": ((X, None), "y"),
+        "real numbers as labels": ((X, y + 0.5), "Unknown label type"),
+        "labels in two columns": ((X, np.column_stack([y, y])), "label type|y should be a 1d array"),
+        "X_val alone": ((X, y, X), "X_val and y_val must be given together"),
+        "y_val alone": ((X, y, None, y), "X_val and y_val must be given together"),
+        "other features in X_val": ((X, y, X[:, :-1], y), "features"),
+        "NaN in X_val": ((X, y, hole, y), "NaN"),
+        "labels less in y_val": ((X, y, X, y[:-1]), "inconsistent numbers of samples"),
+        "labels in y_val that y lacks": (
+            (X, y, X, y + 1),
+            r"must hold only labels that fit has seen.*got array\(\[3\]\)",
+        ),
+    }
+
+
+NAMES = list(bad_data(np.ones((4, 4)), np.zeros(4)))
+
+
+def fitted(cases, kind):
+    """A fitted model, its data, and everything that a refused fit must leave."""
+    X, y = cases.rows()
+    model = getattr(cases, kind)(early_stopping=True).fit(X, np.array(["a", "b", "c"])[y])
+    return model, X, y, (model.predict_proba(X).tobytes(), dict(vars(model)), model.network_.arena.flat.tobytes())
+
+
+def assert_unchanged(model, X, before):
+    assert vars(model).keys() == before[1].keys()
+    assert all(vars(model)[name] is value for name, value in before[1].items())
+    assert model.network_.arena.flat.tobytes() == before[2]
+    assert model.predict_proba(X).tobytes() == before[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_bad_data_is_refused_and_the_model_is_as_it_was(cases, kind, name):
+    model, X, y, before = fitted(cases, kind)
+    arguments, message = bad_data(X, y)[name]
+    with pytest.raises((ValueError, TypeError), match=message):
+        model.fit(*arguments)
+    assert_unchanged(model, X, before)
+    with pytest.raises((ValueError, TypeError), match=message):
+        getattr(cases, kind)().fit(*arguments)
+
+
+def test_a_bad_parameter_is_refused_and_the_model_is_as_it_was(cases):
+    bad = {"rho": 1.2, "dtype": "float16", "activation": "tanh", "dropout": 1.0, "hidden_layer_sizes": (0,)}
+    bad |= {"image_shape": (5, 5), "validation_fraction": 0.999, "schedule": 5, "n_threads": 0, "random_state": "x"}
+    for name, value in bad.items():
+        model, X, y, _ = fitted(cases, "mlp")
+        model.set_params(**{name: value})
+        before = vars(model).copy()
+        with pytest.raises((ValueError, TypeError)):
+            model.fit(X, y)
+        assert vars(model) == before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_an_epsilon_that_vanishes_in_float32_is_refused_and_the_model_is_as_it_was(cases, dtype):
+    X, y = cases.rows()
+    X = np.abs(X).astype(dtype)
+    model = cases.mlp().fit(X, y)
+    expected, network = model.predict_proba(X).tobytes(), model.network_
+    with pytest.raises(ValueError, match="epsilon must not round to 0 in float32, got 1e-50"):
+        model.set_params(epsilon=1e-50).fit(X, y)
+    assert model.network_ is network
+    assert model.predict_proba(X).tobytes() == expected
+
+
+def test_a_monitor_without_a_validation_set_is_refused_and_the_model_is_as_it_was(cases):
+    X, y = cases.rows()
+    model = cases.mlp().fit(X, y)
+    expected, network = model.predict_proba(X).tobytes(), model.network_
+    with pytest.raises(ValueError, match="without a validation set"):
+        model.set_params(callbacks=[EarlyStopping()]).fit(X, y)
+    assert model.network_ is network
+    assert model.predict_proba(X).tobytes() == expected
+
+
+@pytest.mark.parametrize("rate", [float("nan"), -1.0, None, "0.1"])
+def test_a_schedule_that_gives_no_rate_is_refused_and_the_model_is_as_it_was(cases, rate):
+    X, y = cases.rows()
+    model = cases.mlp().fit(X, y)
+    expected, network = model.predict_proba(X).tobytes(), model.network_
+    with pytest.raises(ValueError, match="learning rate must be a finite number of at least 0"):
+        model.set_params(schedule=lambda epoch, learning_rate: rate).fit(X, y)
+    assert model.network_ is network
+    assert model.predict_proba(X).tobytes() == expected
+
+
+def test_an_error_in_a_first_fit_leaves_it_unfitted(cases):
+    X, y = cases.rows()
+    model = cases.mlp(rho=1.2)
+    with pytest.raises(ValueError, match="rho"):
+        model.fit(X, y)
+    assert vars(model) == vars(cases.mlp(rho=1.2))
+
+
+def test_bad_data_in_predictions(cases):
+    X, y = cases.rows()
+    model = cases.mlp().fit(X, y)
+    for call in (model.predict, model.predict_proba, lambda data: model.evaluate(data, y)):
+        for data, message in [(np.where(X > 0, X, np.nan), "NaN"), (X[:, :5], "5 features"), (X[:0], "0 sample")]:
+            with pytest.raises(ValueError, match=message):
+                call(data)
+    with pytest.raises(ValueError, match=r"only labels that fit has seen, array\(\[0, 1, 2\]\), got array\(\[5\]\)"):
+        model.evaluate(X, np.where(y == 2, 5, y))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.evaluate(X, y[:-1])
+
+
+def test_labels_of_another_type_are_other_labels(cases):
+    X, y = cases.rows()
+    for labels, other in [(y, y.astype(str)), (y.astype(str), y), (y.astype(str).astype(object), y)]:
+        model = cases.mlp().fit(X, labels)
+        for n in (len(X), 1):
+            with pytest.raises(ValueError, match="must hold only labels that fit has seen"):
+                model.evaluate(X[:n], other[:n])
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_sparse_data_is_refused_in_words(cases, kind):
+    X, y = cases.rows()
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
+        getattr(cases, kind)().fit(scipy.sparse.csr_array(X), y)
+
+
+def test_an_error_about_validation_data_names_it(cases):
+    X, y = cases.rows()
+    with pytest.raises(ValueError, match=r"^y_val must hold only labels"):
+        cases.mlp().fit(X, y, X, y + 1)
+    images, labels = cases.images()
+    with pytest.raises(ValueError, match=r"^X_val must hold images of shape \(7, 6, 2\), got \(7, 6, 1\)"):
+        cases.cnn().fit(images, labels, images[..., :1], labels)
+    with pytest.raises(ValueError, match=r"^X_val must be uint8, as in fit, got float64"):
+        cases.cnn().fit(images, labels, images / 255, labels)

@@ -1,0 +1,245 @@
+"""Parameters: checked by fit and not before, each error with name, rule and value; and what the defaults mean."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import crmsprop.estimators.base
+from crmsprop import CNNClassifier, MLPClassifier
+from crmsprop.callbacks import Callback, EarlyStopping
+from crmsprop.estimators import MLPClassifier as Same
+from crmsprop.schedules import StepDecay
+
+BOTH = [
+    ("activation", "tanh", "activation must be one of 'relu', 'identity', got 'tanh'"),
+    ("activation", None, "activation must be one of 'relu', 'identity', got None"),
+    ("dropout", 1.0, r"dropout must be in \[0, 1\), got 1.0"),
+    ("dropout", -0.5, r"dropout must be in \[0, 1\), got -0.5"),
+    ("dropout", None, r"dropout must be a number in \[0, 1\), got None"),
+    ("learning_rate", -1e-3, r"learning_rate must be in \[0, inf\), got -0.001"),
+    ("learning_rate", float("nan"), r"learning_rate must be in \[0, inf\), got nan"),
+    ("learning_rate", float("inf"), r"learning_rate must be in \[0, inf\), got inf"),
+    ("learning_rate", "adaptive", r"learning_rate must be a number in \[0, inf\), got 'adaptive'"),
+    ("learning_rate", True, r"learning_rate must be a number in \[0, inf\), got True"),
+    ("schedule", "cosine", "schedule must be a Schedule, a function .* or None, got 'cosine'"),
+    ("schedule", StepDecay, "schedule must be a Schedule, a function .* or None, got <class"),
+    ("rho", 1.2, r"rho must be in \[0, 1\), got 1.2"),
+    ("rho", 1, r"rho must be in \[0, 1\), got 1"),
+    ("rho", -0.1, r"rho must be in \[0, 1\), got -0.1"),
+    ("epsilon", -1e-8, r"epsilon must be in \[0, inf\), got -1e-08"),
+    ("epsilon", None, r"epsilon must be a number in \[0, inf\), got None"),
+    ("momentum", 1.0, r"momentum must be in \[0, 1\), got 1.0"),
+    ("centered", 1, "centered must be True or False, got 1"),
+    ("eps_in_sqrt", 1, "eps_in_sqrt must be True or False, got 1"),
+    ("l2", -0.1, r"l2 must be in \[0, inf\), got -0.1"),
+    ("l2", None, r"l2 must be a number in \[0, inf\), got None"),
+    ("max_epochs", 0, "max_epochs must be at least 1, got 0"),
+    ("max_epochs", 2.0, "max_epochs must be an integer of at least 1, got 2.0"),
+    ("batch_size", 0, "batch_size must be at least 1, got 0"),
+    ("batch_size", "auto", "batch_size must be an integer of at least 1, got 'auto'"),
+    ("validation_fraction", 0.0, r"validation_fraction must be in \(0, 1\), got 0.0"),
+    ("validation_fraction", 1.0, r"validation_fraction must be in \(0, 1\), got 1.0"),
+    ("validation_fraction", True, r"validation_fraction must be a number in \(0, 1\), got True"),
+    ("early_stopping", "yes", "early_stopping must be True or False, got 'yes'"),
+    ("early_stopping", None, "early_stopping must be True or False, got None"),
+    ("patience", 0, "patience must be at least 1, got 0"),
+    ("patience", 1.5, "patience must be an integer of at least 1, got 1.5"),
+    ("restore_best", None, "restore_best must be True or False, got None"),
+    ("dtype", "float16", "dtype must be one of 'float32', 'float64', got 'float16'"),
+    ("dtype", "abc", "dtype must be one of 'float32', 'float64', got .*abc"),
+    ("dtype", int, "dtype must be one of 'float32', 'float64', got 'int64'"),
+    ("random_state", -1, "Seed must be between 0 and"),
+    ("random_state", "seed", "'seed' cannot be used to seed"),
+    ("n_threads", 0, "n_threads must be None or an integer of at least 1, got 0"),
+    ("n_threads", -1, "n_threads must be None or an integer of at least 1, got -1"),
+    ("n_threads", 2.0, "n_threads must be None or an integer of at least 1, got 2.0"),
+    ("n_threads", True, "n_threads must be None or an integer of at least 1, got True"),
+    ("callbacks", [print], r"callbacks\[0\] must be a Callback, got <built-in function print>"),
+    ("callbacks", [EarlyStopping(), EarlyStopping], r"callbacks\[1\] must be a Callback, got <class"),
+    ("callbacks", EarlyStopping(), "callbacks must be .*, got EarlyStopping"),
+    ("callbacks", 5, "callbacks must be .*, got 5"),
+    ("verbose", -1, "verbose must be at least 0, got -1"),
+    ("verbose", None, "verbose must be an integer of at least 0, got None"),
+]
+OWN = [
+    ("mlp", "hidden_layer_sizes", (5, 0), r"hidden_layer_sizes\[1\] must be at least 1, got 0"),
+    ("mlp", "hidden_layer_sizes", (5.0,), r"hidden_layer_sizes\[0\] must be an integer of at least 1, got 5.0"),
+    ("mlp", "hidden_layer_sizes", 100, "hidden_layer_sizes must be a sequence of integers of at least 1, got 100"),
+    ("mlp", "hidden_layer_sizes", "100", "hidden_layer_sizes must be a sequence of integers .*, got '100'"),
+    ("mlp", "hidden_layer_sizes", None, "hidden_layer_sizes must be a sequence of integers .*, got None"),
+    ("cnn", "filters", (0,), r"filters\[0\] must be at least 1, got 0"),
+    ("cnn", "filters", 32, "filters must be a sequence of integers of at least 1, got 32"),
+    ("cnn", "dense_units", (None,), r"dense_units\[0\] must be an integer of at least 1, got None"),
+    ("cnn", "dense_units", 128, "dense_units must be a sequence of integers of at least 1, got 128"),
+    ("cnn", "kernel_size", 0, "kernel_size must be at least 1, got 0"),
+    ("cnn", "kernel_size", (3, 3, 3), r"kernel_size must be an integer or a pair of them, got \(3, 3, 3\)"),
+    ("cnn", "kernel_size", 3.0, "kernel_size must be an integer of at least 1, got 3.0"),
+    ("cnn", "pool_size", 0, "pool_size must be at least 1, got 0"),
+    ("cnn", "pool_size", 16, "pool_size must cover at most 255 pixels, got 16"),
+    ("cnn", "padding", "full", "padding must be 'valid', 'same' or an integer of at least 0, got 'full'"),
+    ("cnn", "padding", -1, "padding must be at least 0, got -1"),
+]
+CASES = [(kind, *case) for kind in ("mlp", "cnn") for case in BOTH] + OWN
+
+
+@pytest.mark.parametrize(("kind", "name", "value", "message"), CASES)
+def test_a_bad_parameter_is_refused_by_fit_alone(cases, kind, name, value, message):
+    X, y = cases.images(channels=1) if kind == "cnn" else cases.rows()
+    model = getattr(cases, kind)(**{name: value})
+    assert getattr(model, name) is value
+    with pytest.raises((ValueError, TypeError), match=f"^{message}"):
+        model.fit(X, y)
+    assert not hasattr(model, "network_")
+
+
+def test_the_signature_is_the_one_that_was_promised():
+    shared = {
+        "activation": "relu", "image_shape": None, "learning_rate": 1e-3, "schedule": None, "rho": 0.9,
+        "epsilon": 1e-8, "momentum": 0.0, "centered": False, "l2": 0.0, "max_epochs": 30, "batch_size": 32,
+        "validation_fraction": None, "early_stopping": False, "patience": 5, "restore_best": True, "dtype": None,
+        "random_state": None, "n_threads": None, "verbose": 0, "eps_in_sqrt": False,
+    }  # fmt: skip
+    own = {
+        CNNClassifier: {
+            "filters": (32, 64), "kernel_size": 3, "pool_size": 2, "padding": "same", "dense_units": (128,),
+            "dropout": 0.5,
+        },
+        MLPClassifier: {"hidden_layer_sizes": (100,)},
+    }  # fmt: skip
+    for kind, values in own.items():
+        defaults = {name: p.default for name, p in inspect.signature(kind).parameters.items()}
+        assert defaults.items() >= (shared | values).items()
+        assert kind().get_params() == defaults
+    assert Same is MLPClassifier
+
+
+def test_numbers_of_numpy_are_numbers(cases):
+    X, y = cases.rows()
+    plain = cases.mlp(hidden_layer_sizes=(4,), rho=0.5, l2=0.25, batch_size=8, dropout=0.5, centered=True).fit(X, y)
+    numpy = cases.mlp(
+        hidden_layer_sizes=np.array([4]), rho=np.float32(0.5), l2=np.float64(0.25), batch_size=np.int32(8),
+        dropout=np.float32(0.5), centered=np.bool_(True), max_epochs=np.int64(3), random_state=np.int64(0),
+    ).fit(X, y)  # fmt: skip
+    assert numpy.predict_proba(X).tobytes() == plain.predict_proba(X).tobytes()
+
+
+def test_fit_changes_no_parameter(cases):
+    X, y = cases.images()
+    model = cases.cnn(filters=[3], dense_units=[4], early_stopping=True, schedule=lambda epoch, rate: rate)
+    before = model.get_params()
+    model.fit(X, y)
+    assert all(model.get_params()[name] is value for name, value in before.items())
+
+
+@pytest.fixture
+def trained_on(monkeypatch):
+    """The data sets that each training got: a list of (training data, validation data)."""
+    seen, train = [], crmsprop.estimators.base.train
+
+    def spy(training, loss, data, validation, callbacks):
+        seen.append((data, validation))
+        train(training, loss, data, validation, callbacks)
+
+    monkeypatch.setattr(crmsprop.estimators.base, "train", spy)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("parameters", "held_out"),
+    [
+        ({}, 0),
+        ({"early_stopping": True}, 10),
+        ({"validation_fraction": 0.25}, 25),
+        ({"validation_fraction": 0.25, "early_stopping": True}, 25),
+    ],
+)
+def test_what_is_held_out(cases, trained_on, parameters, held_out):
+    X, _ = cases.rows(n=100)
+    y = np.repeat([0, 1], [80, 20])
+    model = cases.mlp(**parameters).fit(X, y)
+    ((data, validation),) = trained_on
+    assert (validation is None) == (held_out == 0) == (model.history_["val_loss"][0] is None)
+    assert data.n_samples == 100 - held_out
+    if validation is None:
+        return
+    assert validation.n_samples == held_out
+    assert sorted([*data.rows, *validation.rows]) == list(range(100))
+    assert np.shares_memory(data.x, validation.x)  # a part, no copy
+    assert np.bincount(y[validation.rows]).tolist() == [held_out * 8 // 10, held_out * 2 // 10]
+
+
+def test_random_state_decides_what_is_held_out(cases, trained_on):
+    X, y = cases.rows(n=100)
+    for seed in (1, 1, 2):
+        cases.mlp(random_state=seed, validation_fraction=0.2).fit(X, y)
+    first, again, other = (sorted(validation.rows) for _, validation in trained_on)
+    assert first == again != other
+
+
+def test_random_state_decides_the_order_of_the_samples(cases):
+    X, y = cases.rows()
+    plans = []
+
+    class Watcher(Callback):
+        def on_train_begin(self, context):
+            plans.append(context.plan)
+
+    for seed in (1, 1, 2):
+        cases.mlp(random_state=seed, callbacks=[Watcher()], batch_size=7, max_epochs=4, n_threads=2).fit(X, y)
+    assert plans[0].seed == plans[1].seed != plans[2].seed
+    assert (plans[0].batch_size, plans[0].max_epochs, plans[0].n_threads) == (7, 4, 2)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"early_stopping": True}, {"validation_fraction": 0.5}], ids=repr)
+def test_a_validation_set_of_ones_own_wins(cases, trained_on, parameters):
+    X, y = cases.rows(n=100)
+    X_val, y_val = cases.rows(n=30, seed=5)
+    model = cases.mlp(**parameters).fit(X, np.array(list("abc"))[y], X_val, np.array(list("abc"))[y_val])
+    ((data, validation),) = trained_on
+    assert (data.n_samples, data.rows) == (100, None)
+    assert (validation.n_samples, validation.rows) == (30, None)
+    np.testing.assert_array_equal(validation.x, X_val)
+    np.testing.assert_array_equal(validation.target, y_val)
+    assert all(value > 0 for value in model.history_["val_loss"])
+
+
+def test_a_validation_set_of_images_is_scaled(cases, trained_on):
+    X, y = cases.images()
+    cases.cnn().fit(X, y, X[:9].reshape(9, -1), y[:9])
+    ((data, validation),) = trained_on
+    assert data.scale == validation.scale == 1 / 255
+    assert validation.x.shape == (9, 7, 6, 2)
+
+
+@pytest.mark.parametrize("y", [np.repeat([0, 1], [60, 1]), np.arange(61) % 30])
+def test_too_few_samples_for_a_share_of_each_class(cases, y):
+    X, _ = cases.rows()
+    with pytest.raises(ValueError, match="validation_fraction"):
+        cases.mlp(early_stopping=True).fit(X, y)
+
+
+class Stop(Callback):
+    """Stops after some epochs."""
+
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def on_epoch_end(self, context):
+        return context.epoch + 1 >= self.epochs
+
+
+def test_callbacks_of_ones_own(cases):
+    X, y = cases.rows()
+    model = cases.mlp(callbacks=[Stop(2)], max_epochs=50).fit(X, y)
+    assert model.n_epochs_ == 2
+    watched = cases.mlp(callbacks=(EarlyStopping("loss", patience=50),), max_epochs=5).fit(X, y)
+    assert watched.callbacks[0].best_epoch_ == int(np.argmin(watched.history_["loss"])) + 1
+
+
+def test_a_schedule_sets_the_rates_of_the_history(cases):
+    X, y = cases.rows()
+    model = cases.mlp(learning_rate=0.01, schedule=StepDecay(0.1, 2), max_epochs=5).fit(X, y)
+    assert model.history_["learning_rate"] == pytest.approx([0.01, 0.01, 1e-3, 1e-3, 1e-4])
+    model.set_params(schedule=lambda epoch, rate: rate * 0.1 if epoch > 3 else rate).fit(X, y)
+    assert model.history_["learning_rate"] == pytest.approx([0.01] * 4 + [1e-3])

@@ -1,0 +1,266 @@
+"""The same bits: for any number of threads, a row alone, and RMSprop on any instruction set and split anywhere."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from kernel_calls import (
+    COMPILED,
+    DTYPES,
+    IMPLEMENTATIONS,
+    ISAS,
+    assert_same_bits,
+    conv2d_backward,
+    conv2d_forward,
+    cross_entropy,
+    dense_backward,
+    dense_forward,
+    dropout,
+    elementwise,
+    gather,
+    implementation,
+    max_pool2d_backward,
+    max_pool2d_forward,
+    rmsprop_step,
+)
+
+from crmsprop.kernels.geometry import ConvGeometry
+
+THREADS = (1, 2, 3, 7)
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+# Each of these is more than _cpu.pyx's SMALL_WORK, so that threads are really used.
+CONV = ConvGeometry(stride=(1, 1), padding=(1, 1, 1, 1), pool=(2, 2), relu=True)
+STRIDED = ConvGeometry(stride=(2, 1), padding=(0, 1, 2, 0))
+
+
+def normal(shape, dtype, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def conv_operands(dtype, geometry):
+    """x, weight, bias, and the out, dy and argmax of any values that a backward pass may get."""
+    x, weight, bias = normal((19, 9, 10, 3), dtype), normal((3, 3, 3, 17), dtype, 1), normal((17,), dtype, 2)
+    shape = (19, *geometry.pooled(9, 10, (3, 3)), 17)
+    out, dy = normal((2, *shape), dtype, 3)
+    return x, weight, bias, out, dy, np.random.default_rng(4).integers(0, 4, shape).astype(np.uint8)
+
+
+def run_dense(dtype, **how):
+    x, weight, bias, dy = (
+        normal(shape, dtype, seed) for seed, shape in enumerate([(101, 270), (270, 37), (37,), (101, 37)])
+    )
+    return [
+        dense_forward(COMPILED, x, weight, bias, True, **how),
+        dense_forward(COMPILED, x, weight, **how),
+        *dense_backward(COMPILED, x, weight, dy, **how),
+    ]
+
+
+def run_conv(dtype, geometry, **how):
+    x, weight, bias, out, dy, argmax = conv_operands(dtype, geometry)
+    argmax = None if geometry.pool == (1, 1) else argmax
+    return [
+        *conv2d_forward(COMPILED, x, weight, bias, geometry, **how),
+        *conv2d_backward(COMPILED, x, weight, out, dy, argmax, geometry, **how),
+    ]
+
+
+def run_pool(dtype, **how):
+    x, dy = normal((9, 31, 30, 17), dtype), normal((9, 15, 14, 17), dtype, 1)
+    out, argmax = max_pool2d_forward(COMPILED, x, dy.shape, (3, 3), (2, 2), **how)
+    return [out, argmax, max_pool2d_backward(COMPILED, dy, argmax, x.shape, (3, 3), (2, 2), **how)]
+
+
+def run_elementwise(dtype, **how):
+    x, dy = normal((70_001,), dtype), normal((70_001,), dtype, 1)
+    return [
+        elementwise(COMPILED.relu_forward, x, **how),
+        elementwise(COMPILED.relu_backward, x, dy, **how),
+        dropout(COMPILED, x, 0.4, 77, **how),
+    ]
+
+
+def run_softmax(dtype, **how):
+    logits, weights = normal((401, 13), dtype), normal((401,), dtype, 1)
+    labels = np.random.default_rng(2).integers(0, 13, 401)
+    return [elementwise(COMPILED.softmax, logits, **how), *cross_entropy(COMPILED, logits, labels, weights, **how)]
+
+
+def run_rmsprop(dtype, kernel=COMPILED, options=True, sizes=(70_000, 0, 3, 40_001), **how):
+    lists = [[normal((size,), dtype, seed) for size in sizes] for seed in range(5)]
+    lists[2] = [np.abs(array) + array**2 for array in lists[2]]
+    lists[3:] = lists[3:] if options else [None, None]
+    rates, l2s = [0.1 / (i + 1) for i in range(len(sizes))], [0.01 * (i % 2) for i in range(len(sizes))]
+    got = rmsprop_step(kernel, lists, rates, l2s, momentum=0.7 if options else 0.0, **how)
+    return [array for column in got if column is not None for array in column]
+
+
+def run_gather(dtype, n_threads=2, shift=0):
+    source = normal((40, 1000 + shift), dtype)[:, shift:]
+    source[...] = normal((40, 1000), dtype)
+    return [gather(COMPILED, source, np.arange(100) * 7 % 40, dtype, 1 / 255, n_threads=n_threads)]
+
+
+RUNS = {
+    "rmsprop": run_rmsprop,
+    "rmsprop, plain": lambda dtype, **how: run_rmsprop(dtype, options=False, **how),
+    "dense": run_dense,
+    "conv2d": lambda dtype, **how: run_conv(dtype, CONV, **how),
+    "conv2d, strided": lambda dtype, **how: run_conv(dtype, STRIDED, **how),
+    "conv2d, in place": lambda dtype, **how: run_conv(dtype, ConvGeometry(relu=True), **how),
+    "pool": run_pool,
+    "elementwise": run_elementwise,
+    "softmax": run_softmax,
+    "gather": run_gather,
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_any_number_of_threads(compiled, dtype, run):
+    one = run(dtype, n_threads=1)
+    for n_threads in THREADS[1:]:
+        assert_same_bits(run(dtype, n_threads=n_threads), one)
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_any_alignment(compiled, dtype, run):
+    aligned = run(dtype)
+    for shift in (1, 2, 3, 5):
+        assert_same_bits(run(dtype, shift=shift), aligned)
+
+
+# a row alone
+
+
+def alone(run, count):
+    """The results of `run` for each row by itself, put together."""
+    rows = [run(slice(i, i + 1)) for i in range(count)]
+    return [np.concatenate(column) for column in zip(*rows, strict=True)]
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("units", [1, 10, 37])
+def test_a_dense_row_alone(compiled, dtype, units, relu):
+    x, weight, bias = normal((101, 270), dtype), normal((270, units), dtype, 1), normal((units,), dtype, 2)
+    whole = dense_forward(compiled, x, weight, bias, relu)
+    assert_same_bits(alone(lambda i: [dense_forward(compiled, x[i], weight, bias, relu)], 101), [whole])
+
+
+@pytest.mark.parametrize("geometry", [CONV, STRIDED, ConvGeometry()], ids=str)
+def test_a_convolved_image_alone(compiled, dtype, geometry):
+    x, weight, bias, *_ = conv_operands(dtype, geometry)
+
+    def run(i):
+        return [array for array in conv2d_forward(compiled, x[i], weight, bias, geometry) if array is not None]
+
+    assert_same_bits(alone(run, len(x)), run(slice(None)))
+
+
+@pytest.mark.parametrize("geometry", [CONV, STRIDED, ConvGeometry(relu=True)], ids=str)
+def test_the_gradient_to_an_image_alone(compiled, dtype, geometry):
+    x, weight, _, out, dy, argmax = conv_operands(dtype, geometry)
+
+    def run(i):
+        places = None if geometry.pool == (1, 1) else argmax[i]
+        return conv2d_backward(compiled, x[i], weight, out[i], dy[i], places, geometry)[:1]
+
+    assert_same_bits(alone(run, len(x)), run(slice(None)))
+
+
+def test_a_pooled_image_alone(compiled, dtype):
+    x = normal((9, 31, 30, 5), dtype)
+    whole = max_pool2d_forward(compiled, x, (9, 15, 14, 5), (3, 3), (2, 2))
+    assert_same_bits(alone(lambda i: max_pool2d_forward(compiled, x[i], (1, 15, 14, 5), (3, 3), (2, 2)), 9), whole)
+
+
+def test_a_row_of_softmax_and_of_cross_entropy_alone(compiled, dtype):
+    logits, weights = normal((101, 13), dtype), normal((101,), dtype, 1)
+    labels = np.random.default_rng(2).integers(0, 13, 101)
+
+    def run(i):
+        return [elementwise(compiled.softmax, logits[i]), *cross_entropy(compiled, logits[i], labels[i], weights[i])]
+
+    assert_same_bits(alone(run, 101), run(slice(None)))
+
+
+# RMSprop: instruction sets, and any split
+
+
+@pytest.mark.parametrize("options", [False, True])
+def test_rmsprop_on_every_instruction_set_and_in_numpy(dtype, options):
+    results = []
+    for name in IMPLEMENTATIONS:
+        with implementation(name) as kernel:
+            results.append(run_rmsprop(dtype, kernel, options))
+    for result in results[1:]:
+        assert_same_bits(result, results[0])
+
+
+def any_floats(dtype, size):
+    """Arrays of any floats at all, the special ones often."""
+    width = 8 * np.dtype(dtype).itemsize
+    tiny = np.finfo(dtype).smallest_subnormal
+    special = st.sampled_from([0.0, -0.0, np.nan, np.inf, -np.inf, float(tiny), -float(tiny), 1.0, -3.0])
+    return hnp.arrays(dtype, size, elements=special | st.floats(width=width), fill=st.nothing())
+
+
+@st.composite
+def updates(draw):
+    """One call of the kernel on five lists of one array, with any values and options."""
+    dtype, size = draw(st.sampled_from(DTYPES)), draw(st.integers(0, 70))
+    momentum = draw(st.sampled_from([0.0, 0.9]))
+    centered, with_l2 = draw(st.booleans()), draw(st.booleans())
+    columns = [draw(any_floats(dtype, size)) for _ in range(5)]
+    columns[2] = np.abs(columns[2])
+    columns[3] = columns[3] if centered else None
+    columns[4] = columns[4] if momentum else None
+    epsilon = draw(st.sampled_from([0.0, 1e-8]))
+    return columns, {"rho": 0.9, "epsilon": epsilon, "momentum": momentum}, 0.01 if with_l2 else 0.0
+
+
+def run_update(update, isa, cuts=(), **how):
+    """The written columns, from the arrays cut at `cuts` and put together again."""
+    columns, options, l2 = update
+    lists = [None if column is None else np.split(column, cuts) for column in columns]
+    count = len(cuts) + 1
+    with implementation(isa) as kernel, np.errstate(all="ignore"):
+        got = rmsprop_step(kernel, lists, [0.03] * count, [l2] * count, **options, **how)
+    return [None if column is None else np.concatenate(column) for column in got]
+
+
+@given(update=updates(), data=st.data())
+@QUICK
+def test_rmsprop_of_any_values_split_anywhere_on_any_instruction_set(update, data):
+    whole = run_update(update, ISAS[0])
+    size = len(update[0][0])
+    cuts = sorted(data.draw(st.lists(st.integers(0, size), max_size=4)))
+    shift = data.draw(st.integers(0, 7))
+    for isa in IMPLEMENTATIONS:
+        assert_same_bits(run_update(update, isa), whole)
+        assert_same_bits(run_update(update, isa, cuts, shift=shift), whole)
+
+
+@given(cuts=st.lists(st.integers(0, 60_000), max_size=5), n_threads=st.sampled_from(THREADS), isa=st.sampled_from(ISAS))
+@settings(QUICK, max_examples=25)
+def test_rmsprop_split_anywhere_over_several_blocks(cuts, n_threads, isa):
+    columns = [normal((60_000,), np.float32, seed) for seed in range(5)]
+    columns[2] = np.abs(columns[2]) + columns[3] ** 2
+    update = columns, {"rho": 0.9, "epsilon": 1e-8, "momentum": 0.9}, 0.01
+    whole = run_update(update, ISAS[-1], n_threads=1)
+    assert_same_bits(run_update(update, isa, sorted(cuts), n_threads=n_threads), whole)
+
+
+@given(update=updates(), place=st.integers(0, 69), bad=st.sampled_from([np.nan, np.inf, -np.inf]))
+@QUICK
+def test_rmsprop_a_bad_gradient_changes_no_other_element(update, place, bad):
+    columns, options, l2 = update
+    others = np.arange(len(columns[0])) != place
+    poisoned = [*columns]
+    poisoned[1] = np.where(others, columns[1], columns[1].dtype.type(bad))
+    for isa in ISAS:
+        clean, got = (run_update((lists, options, l2), isa) for lists in (columns, poisoned))
+        for one, other in zip(got, clean, strict=True):
+            if one is not None:
+                assert_same_bits([one[others]], [other[others]])

@@ -1,0 +1,110 @@
+"""The dense kernels against the oracle, at the edges of tiles, panels and blocks."""
+
+import functools
+
+import numpy as np
+import oracles
+import pytest
+from kernel_calls import Out, assert_close, assert_same_bits, call, dense_backward, dense_forward
+
+# (samples, inputs, units)
+EMPTY = [(0, 3, 2), (3, 0, 2), (3, 2, 0), (0, 0, 0), (0, 3, 0), (0, 0, 4), (3, 0, 0)]
+TILE_ROWS = [(samples, 5, 3) for samples in (1, 2, 5, 6, 7, 12, 13)]
+ROW_BLOCKS = [(samples, 4, 5) for samples in (47, 48, 49, 97)]
+# Lanes and panels of both dtypes on every instruction set, and one more or less.
+WIDTHS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65)
+UNITS = [(7, 3, width) for width in WIDTHS]
+INPUTS = [(7, width, 3) for width in WIDTHS]
+DEPTHS = [(7, depth, 18) for depth in (255, 256, 257, 513)] + [(7, 18, depth) for depth in (255, 256, 257, 513)]
+INPUT_BLOCKS = [(3, inputs, 9) for inputs in (47, 48, 49, 97)]
+TOGETHER = [(49, 257, 17), (50, 49, 33)]
+SIZES = EMPTY + TILE_ROWS + ROW_BLOCKS + UNITS + INPUTS + DEPTHS + INPUT_BLOCKS + TOGETHER
+
+
+@functools.cache
+def operands(sizes, dtype):
+    """x, weight, bias and dy."""
+    samples, inputs, units = sizes
+    rng = np.random.default_rng([*sizes])
+    shapes = (samples, inputs), (inputs, units), (units,), (samples, units)
+    return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
+
+
+@functools.cache
+def expected_forward(sizes, dtype, with_bias, relu):
+    x, weight, bias, _ = operands(sizes, dtype)
+    return oracles.dense_forward(x, weight, bias if with_bias else None, relu)
+
+
+@functools.cache
+def expected_backward(sizes, dtype):
+    x, weight, _, dy = operands(sizes, dtype)
+    return oracles.dense_backward(x, weight, dy)
+
+
+@pytest.mark.parametrize(("with_bias", "relu"), [(True, False), (False, True)])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_forward(kernel, dtype, sizes, with_bias, relu):
+    x, weight, bias, _ = operands(sizes, dtype)
+    got = dense_forward(kernel, x, weight, bias if with_bias else None, relu)
+    assert_close(got, expected_forward(sizes, dtype, with_bias, relu), scale=1.0)
+
+
+@pytest.mark.parametrize("sizes", [(13, 257, 19), (1, 1, 1)], ids=str)
+@pytest.mark.parametrize(("with_bias", "relu"), [(True, True), (False, False)])
+def test_the_other_options(kernel, dtype, sizes, with_bias, relu):
+    x, weight, bias, _ = operands(sizes, dtype)
+    got = dense_forward(kernel, x, weight, bias if with_bias else None, relu)
+    assert_close(got, expected_forward(sizes, dtype, with_bias, relu))
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_backward(kernel, dtype, sizes):
+    x, weight, _, dy = operands(sizes, dtype)
+    for got, oracle in zip(dense_backward(kernel, x, weight, dy), expected_backward(sizes, dtype), strict=True):
+        assert_close(got, oracle)
+
+
+@pytest.mark.parametrize(("dx", "dbias"), [(True, False), (False, True), (False, False)])
+def test_what_is_not_wanted_changes_nothing_else(kernel, dtype, dx, dbias):
+    x, weight, _, dy = operands((50, 49, 33), dtype)
+    whole = dense_backward(kernel, x, weight, dy)
+    part = dense_backward(kernel, x, weight, dy, dx=dx, dbias=dbias)
+    assert_same_bits(part, [whole[0] if dx else None, whole[1], whole[2] if dbias else None])
+
+
+def test_relu_keeps_nan_and_cuts_only_what_is_negative(kernel, dtype):
+    x = np.array([[np.nan], [-np.inf], [np.inf], [-1.0], [1.0]], dtype)
+    got = dense_forward(kernel, x, np.ones((1, 9), dtype), None, relu=True)
+    np.testing.assert_array_equal(got, np.repeat(np.array([[np.nan], [0], [np.inf], [0], [1]], dtype), 9, axis=1))
+
+
+def test_a_nan_stays_in_its_row(kernel, dtype):
+    """Packed panels are padded with zeros, and 0 * NaN is NaN: the padding must never reach a neighbour."""
+    x, weight, bias, dy = (array.copy() for array in operands((7, 18, 17), dtype))
+    x[3, 5] = np.nan
+    dy[2, 16] = np.inf
+    out = dense_forward(kernel, x, weight, bias)
+    with np.errstate(invalid="ignore"):
+        dx, dweight, dbias = dense_backward(kernel, x, weight, dy)
+    assert [i for i in range(7) if np.isnan(out[i]).any()] == [3]
+    assert [i for i in range(7) if not np.isfinite(dx[i]).all()] == [2]
+    assert set(zip(*np.nonzero(~np.isfinite(dweight)), strict=True)) == (
+        {(5, j) for j in range(17)} | {(i, 16) for i in range(18)}
+    )
+    assert np.flatnonzero(~np.isfinite(dbias)).tolist() == [16]
+
+
+@pytest.mark.parametrize("extra", [0, 1, 1000])
+def test_any_scratch_that_is_large_enough_will_do(kernel, dtype, extra):
+    """Threads that the scratch has no room for stay at home; the bits are the same."""
+    x, weight, bias, _ = operands((49, 257, 17), dtype)
+    size = kernel.dense_scratch(49, 257, 17, dtype, False, 1) + extra
+    out, _ = call(kernel.dense_forward, x, weight, bias, Out((49, 17), dtype), False, Out((size,), dtype), 4)
+    assert_same_bits([out], [dense_forward(kernel, x, weight, bias)])
+
+
+def test_scratch_for_more_rows_serves_fewer(kernel, dtype):
+    sizes = [kernel.dense_scratch(samples, 100, 30, dtype, True, 2) for samples in (1, 10, 100, 1000)]
+    assert sizes == sorted(sizes)
+    assert kernel.dense_scratch(100, 100, 30, dtype, True, 2) >= kernel.dense_scratch(100, 100, 30, dtype, False, 2)

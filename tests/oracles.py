@@ -1,0 +1,218 @@
+"""What each kernel should compute, in float64 by plain loops over Python numbers: slow, obvious, no code of crmsprop's.
+
+Every function takes arrays of any float dtype and returns float64 arrays (or integers where the kernel has them).
+"""
+
+import itertools
+import math
+
+import numpy as np
+
+INF = math.inf
+
+
+def floats(array):
+    return np.asarray(array, np.float64)
+
+
+# RMSprop
+
+
+def divide(a, b):
+    """IEEE division: Python raises where it should not."""
+    if b != 0:
+        return a / b
+    return math.nan if a == 0 or math.isnan(a) or math.isnan(b) else math.copysign(INF, a) * math.copysign(1.0, b)
+
+
+def rmsprop_element(param, grad, state, *, learning_rate, rho, epsilon, momentum=0.0, centered=False, l2=0.0):
+    """One step of one element; `state` is (mean_square, mean, velocity). Returns the new parameter and state."""
+    mean_square, mean, velocity = state
+    g = grad + l2 * param if l2 else grad
+    mean_square = rho * mean_square + (1.0 - rho) * (g * g)
+    spread = mean_square
+    if centered:
+        mean = rho * mean + (1.0 - rho) * g
+        spread = mean_square - mean * mean
+        spread = 0.0 if spread < 0 else spread
+    scaled = divide(g, math.sqrt(spread) + epsilon)
+    if momentum:
+        velocity = momentum * velocity + scaled
+        return param - learning_rate * velocity, (mean_square, mean, velocity)
+    return param - divide(learning_rate * g, math.sqrt(spread) + epsilon), (mean_square, mean, velocity)
+
+
+def rmsprop(params, grads, mean_squares, means, velocities, **options):
+    """One step of flat sequences. Returns new params, mean squares, means and velocities as arrays."""
+    columns = [np.asarray(column, np.float64).tolist() for column in (params, grads, mean_squares, means, velocities)]
+    rows = []
+    for param, grad, *state in zip(*columns, strict=True):
+        new, moments = rmsprop_element(param, grad, tuple(state), **options)
+        rows.append((new, *moments))
+    return tuple(np.array([row[i] for row in rows], np.float64) for i in range(4))
+
+
+# dense
+
+
+def dense_forward(x, weight, bias=None, relu=False):
+    rows, columns = floats(x).tolist(), floats(weight).T.tolist()
+    start = [0.0] * len(columns) if bias is None else floats(bias).tolist()
+    out = np.zeros((x.shape[0], weight.shape[1]))
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            total = start[j] + sum(a * b for a, b in zip(row, column, strict=True))
+            out[i, j] = 0.0 if relu and total < 0 else total
+    return out
+
+
+def dense_backward(x, weight, dy):
+    """Returns dx, dweight, dbias."""
+    dbias = np.array([math.fsum(column) for column in floats(dy).T.tolist()] or np.zeros(0))
+    return dense_forward(dy, weight.T), dense_forward(x.T, dy), dbias.reshape(weight.shape[1])
+
+
+# convolution
+
+
+def taps(size, kernel, stride, before, after):
+    """For each output position along one axis, the pairs (tap, pixel) that lie in the image."""
+    count = len(range(0, size + before + after - kernel + 1, stride))
+    reach = [[(tap, y * stride + tap - before) for tap in range(kernel)] for y in range(count)]
+    return [[(tap, pixel) for tap, pixel in pairs if 0 <= pixel < size] for pairs in reach]
+
+
+def conv2d(x, weight, bias=None, stride=(1, 1), padding=(0, 0, 0, 0)):
+    """Convolution and bias alone: (n, rows, columns, filters)."""
+    images, weights = floats(x).tolist(), floats(weight).tolist()
+    rows = taps(x.shape[1], weight.shape[0], stride[0], *padding[:2])
+    columns = taps(x.shape[2], weight.shape[1], stride[1], *padding[2:])
+    out = np.zeros((len(images), len(rows), len(columns), weight.shape[3]))
+    for (n, image), (r, row), (c, column) in itertools.product(*map(enumerate, (images, rows, columns))):
+        sums = [0.0] * weight.shape[3] if bias is None else floats(bias).tolist()
+        for (i, y), (j, z) in itertools.product(row, column):
+            for value, filters in zip(image[y][z], weights[i][j], strict=True):
+                for f, w in enumerate(filters):
+                    sums[f] += value * w
+        out[n, r, c] = sums
+    return out
+
+
+def conv2d_backward(x, weight, gradient, stride=(1, 1), padding=(0, 0, 0, 0)):
+    """Returns dx, dweight, dbias from the gradient to the convolution's own output."""
+    images, weights, gradients = (floats(array).tolist() for array in (x, weight, gradient))
+    rows = taps(x.shape[1], weight.shape[0], stride[0], *padding[:2])
+    columns = taps(x.shape[2], weight.shape[1], stride[1], *padding[2:])
+    dx, dweight, dbias = (np.zeros(shape).tolist() for shape in (x.shape, weight.shape, weight.shape[3]))
+    for n, (r, row), (c, column) in itertools.product(range(len(images)), enumerate(rows), enumerate(columns)):
+        arriving = [(f, g) for f, g in enumerate(gradients[n][r][c]) if g != 0]
+        for f, g in arriving:
+            dbias[f] += g
+        for ((i, y), (j, z)), channel in itertools.product(itertools.product(row, column), range(x.shape[3])):
+            value, filters, sums = images[n][y][z][channel], weights[i][j][channel], dweight[i][j][channel]
+            for f, g in arriving:
+                sums[f] += value * g
+                dx[n][y][z][channel] += filters[f] * g
+    shaped = zip((dx, dweight, dbias), (x.shape, weight.shape, weight.shape[3]), strict=True)
+    return tuple(np.array(values, np.float64).reshape(shape) for values, shape in shaped)
+
+
+# max-pool
+
+
+def windows(shape, pool, stride):
+    """Every output place (n, row, column, channel) with the places in x of its window, row by row."""
+    rows = range((shape[1] - pool[0]) // stride[0] + 1)
+    columns = range((shape[2] - pool[1]) // stride[1] + 1)
+    for n, r, c, channel in itertools.product(range(shape[0]), rows, columns, range(shape[3])):
+        offsets = itertools.product(range(pool[0]), range(pool[1]))
+        yield (n, r, c, channel), [(n, r * stride[0] + i, c * stride[1] + j, channel) for i, j in offsets]
+
+
+def pooled_shape(shape, pool, stride):
+    return (
+        shape[0],
+        max((shape[1] - pool[0]) // stride[0] + 1, 0),
+        max((shape[2] - pool[1]) // stride[1] + 1, 0),
+        shape[3],
+    )
+
+
+def max_pool2d(x, pool, stride):
+    """Returns the largest values, their places in the window (the last NaN, else the first largest), and how much
+    larger each is than the runner-up in its window: where that is next to nothing, rounding decides the place.
+    """
+    shape = pooled_shape(x.shape, pool, stride)
+    out, argmax, lead = np.zeros(shape), np.zeros(shape, np.int64), np.full(shape, INF)
+    for to, sources in windows(x.shape, pool, stride):
+        values = [float(x[source]) for source in sources]
+        nans = [k for k, value in enumerate(values) if math.isnan(value)]
+        best = nans[-1] if nans else values.index(max(values))
+        out[to], argmax[to] = values[best], best
+        lead[to] = min((values[best] - value for k, value in enumerate(values) if k != best), default=INF)
+    return out, argmax, lead
+
+
+def max_pool2d_backward(dy, argmax, shape, pool, stride):
+    dx = np.zeros(shape)
+    for to, sources in windows(shape, pool, stride):
+        if argmax[to] < len(sources):
+            dx[sources[argmax[to]]] += float(dy[to])
+    return dx
+
+
+# softmax
+
+
+def softmax(logits):
+    return np.array([_softmax_row(row) for row in floats(logits).tolist()]).reshape(logits.shape)
+
+
+def _softmax_row(row):
+    largest = max(row, default=0.0)
+    exponentials = [math.exp(value - largest) for value in row]
+    return [value / math.fsum(exponentials) for value in exponentials]
+
+
+def cross_entropy(logits, labels, weights):
+    """Returns losses, hits and the gradient, from finite logits."""
+    losses, hits, gradient = np.zeros(len(logits)), np.zeros(len(logits), np.uint8), np.zeros(logits.shape)
+    for i, row in enumerate(floats(logits).tolist()):
+        largest = max(row)
+        losses[i] = math.log(math.fsum(math.exp(value - largest) for value in row)) + largest - row[labels[i]]
+        hits[i] = row.index(largest) == labels[i]
+        gradient[i] = [float(weights[i]) * (p - (j == labels[i])) for j, p in enumerate(_softmax_row(row))]
+    return losses, hits, gradient
+
+
+# element by element
+
+
+def relu(x):
+    return np.array([0.0 if value < 0 else value for value in floats(x).ravel().tolist()]).reshape(x.shape)
+
+
+def relu_backward(out, dy):
+    pairs = zip(floats(out).ravel().tolist(), floats(dy).ravel().tolist(), strict=True)
+    return np.array([g if value > 0 else 0.0 for value, g in pairs]).reshape(out.shape)
+
+
+def splitmix64(key, counter):
+    """Output number `counter` of the generator SplitMix64 (Steele, Lea and Flood 2014) with seed `key`."""
+    mask = (1 << 64) - 1
+    z = (key + (counter + 1) * 0x9E3779B97F4A7C15) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return z ^ (z >> 31)
+
+
+def dropout_mask(size, rate, key):
+    """True where element i is kept: its half of output i // 2, low half first, as a fraction is at least `rate`."""
+    halves = ((splitmix64(key, i // 2) >> (32 * (i % 2))) & 0xFFFFFFFF for i in range(size))
+    return np.array([half >= math.floor(rate * 2**32) for half in halves], bool)
+
+
+def gather(source, indices, scale):
+    rows = floats(source).tolist()
+    taken = [rows[index] for index in indices.tolist()]
+    return np.array(taken, np.float64).reshape(len(indices), *source.shape[1:]) * scale

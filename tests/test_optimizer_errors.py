@@ -1,0 +1,209 @@
+"""What RMSprop refuses: the message names the parameter, the rule and the value, and nothing is changed."""
+
+import re
+
+import numpy as np
+import pytest
+from child_process import in_child
+
+from crmsprop import RMSprop
+
+NAN, INF = float("nan"), float("inf")
+
+
+def refused(error, message, function, *args, **kwargs):
+    with pytest.raises(error, match=re.escape(message)):
+        function(*args, **kwargs)
+
+
+# options
+
+
+@pytest.mark.parametrize(
+    ("name", "interval", "values"),
+    [
+        ("learning_rate", "[0, inf)", [-1e-9, NAN, INF]),
+        ("rho", "[0, 1)", [1.2, 1.0, -0.1, NAN]),
+        ("epsilon", "[0, inf)", [-1e-8, NAN, INF]),
+        ("momentum", "[0, 1)", [1.0, -0.5, NAN]),
+        ("l2", "[0, inf)", [-1.0, NAN, INF]),
+    ],
+)
+def test_numbers_out_of_range(name, interval, values):
+    for value in values:
+        refused(ValueError, f"{name} must be in {interval}, got {value!r}", RMSprop, [], **{name: value})
+    for value in ("0.1", None, True, [0.1]):
+        refused(TypeError, f"{name} must be a number in {interval}, got {value!r}", RMSprop, [], **{name: value})
+
+
+@pytest.mark.parametrize("value", [1, "yes", None])
+def test_centered_is_true_or_false(value):
+    refused(TypeError, f"centered must be True or False, got {value!r}", RMSprop, [np.zeros(2)], centered=value)
+
+
+@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-2, ValueError), (True, TypeError), ("2", TypeError)])
+def test_n_threads(value, error):
+    refused(error, f"n_threads must be None or an integer of at least 1, got {value!r}", RMSprop, [], n_threads=value)
+
+
+def test_an_epsilon_that_float32_cannot_hold():
+    message = "epsilon must not round to 0 in float32, got 1e-50"
+    refused(ValueError, message, RMSprop, [np.zeros(2, np.float32)], epsilon=1e-50)
+    RMSprop([np.zeros(2)], epsilon=1e-50)
+    RMSprop([np.zeros(2, np.float32)], epsilon=0.0)
+
+
+def test_a_learning_rate_for_one_step_is_checked_before_anything_moves():
+    param = np.ones(3)
+    optimizer = RMSprop([param])
+    for value in (-1.0, NAN):
+        message = f"learning_rate must be in [0, inf), got {value}"
+        refused(ValueError, message, optimizer.step, [np.ones(3)], learning_rate=value)
+    assert param.tolist() == [1, 1, 1]
+    assert optimizer.n_steps == 0
+
+
+# parameters
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+def misaligned(dtype):
+    return np.zeros(8 * np.dtype(dtype).itemsize + 1, np.uint8)[1:].view(dtype)
+
+
+BAD_PARAMS = [
+    ([1.0, 2.0], TypeError, "must be a NumPy array, got list"),
+    (None, TypeError, "must be a NumPy array, got NoneType"),
+    (np.float64(3), TypeError, "must be a NumPy array, got float64"),
+    (np.zeros(3, int), TypeError, "float64"),
+    (np.zeros(3, complex), TypeError, "float64"),
+    (np.zeros(3, np.float16), TypeError, "float64"),
+    (np.zeros(3, np.longdouble), TypeError, "float64"),
+    (np.zeros(3, object), TypeError, "float64"),
+    (np.zeros(3, ">f8"), TypeError, "must be a float64 array in native byte order, got >f8"),
+    (np.zeros((4, 4)).T[:, 1:], ValueError, "must be C-contiguous, got strides"),
+    (np.zeros(8)[::2], ValueError, "must be C-contiguous, got strides (16,) with shape (4,)"),
+    (np.zeros((3, 4), order="F"), ValueError, "must be C-contiguous"),
+    (read_only(np.zeros(3)), ValueError, "must be writable, got a read-only array"),
+    (misaligned(np.float64), ValueError, "must be aligned in memory"),
+]
+
+
+@pytest.mark.parametrize(("bad", "error", "message"), BAD_PARAMS, ids=[str(i) for i in range(len(BAD_PARAMS))])
+def test_a_parameter_is_refused_by_its_index(bad, error, message):
+    with pytest.raises(error) as caught:
+        RMSprop([np.zeros(2), bad, np.zeros(2)])
+    assert str(caught.value).startswith("params[1] must ")
+    assert message in str(caught.value)
+    with pytest.raises(error, match=r"params\[0\] must "):
+        RMSprop([bad])
+
+
+def test_one_dtype_for_all():
+    message = "params[1] must be a float32 array in native byte order, got <f8"
+    refused(TypeError, message, RMSprop, [np.zeros(2, np.float32), np.zeros(2)])
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_overlapping_parameters(order):
+    memory = np.zeros(10)
+    parts = [memory[:6], memory[5:]]
+    message = "params[2] must not overlap params[1] in memory"
+    refused(ValueError, message, RMSprop, [np.zeros(3), *(parts[i] for i in order)])
+    refused(ValueError, "params[1] must not overlap params[0]", RMSprop, [memory, memory])
+    refused(ValueError, "params[2] must not overlap params[0]", RMSprop, [memory, np.zeros(2), memory[4:6]])
+    RMSprop([memory[:5], memory[5:], memory[:0], memory[3:3]])
+
+
+def test_groups():
+    good = {"params": [np.zeros(2)]}
+    refused(TypeError, "params[1] must be a dict with the key 'params'", RMSprop, [good, np.zeros(2)])
+    refused(TypeError, "params[0] must be a dict with the key 'params'", RMSprop, [{"weights": []}])
+    message = "params[0] must have no keys but params, learning_rate, l2, weight_decay, frozen, got lr"
+    refused(ValueError, message, RMSprop, [good | {"lr": 1}])
+    refused(ValueError, "params[1]['l2'] must be in [0, inf), got -1", RMSprop, [good, good | {"l2": -1}])
+    refused(TypeError, "params[0]['learning_rate'] must be a number", RMSprop, [good | {"learning_rate": "1"}])
+
+
+# gradients
+
+
+def run_under_way():
+    params = [np.arange(3.0), np.ones((2, 2))]
+    optimizer = RMSprop(params, momentum=0.9, centered=True)
+    optimizer.step([np.ones(3), np.ones((2, 2))])
+    return optimizer
+
+
+def contents(optimizer):
+    states = (optimizer.params, optimizer.mean_squares, optimizer.means, optimizer.velocities)
+    return [array.tobytes() for state in states for array in state], optimizer.n_steps
+
+
+BAD_GRADS = [
+    (np.ones(4), ValueError, "grads[1] must have the shape of params[1], (2, 2), got (4,)"),
+    (np.ones((2, 3)), ValueError, "grads[1] must have the shape of params[1], (2, 2), got (2, 3)"),
+    (np.ones((2, 2), np.float32), TypeError, "grads[1] must be a float64 array in native byte order, got <f4"),
+    (np.ones((2, 2), int), TypeError, "grads[1] must be a float64 array in native byte order, got <i8"),
+    (np.ones((2, 2), complex), TypeError, "grads[1] must be a float64 array in native byte order, got <c16"),
+    (np.ones((2, 2), ">f8"), TypeError, "grads[1] must be a float64 array in native byte order, got >f8"),
+    (np.ones((2, 4))[:, ::2], ValueError, "grads[1] must be C-contiguous, got strides"),
+    (np.ones((2, 2), order="F") * np.ones((2, 1)), ValueError, "grads[1] must be C-contiguous"),
+    (np.broadcast_to(1.0, (2, 2)), ValueError, "grads[1] must be C-contiguous, got strides (0, 0)"),
+    (misaligned(np.float64)[:4].reshape(2, 2), ValueError, "grads[1] must be aligned in memory"),
+]
+
+
+@pytest.mark.parametrize(("bad", "error", "message"), BAD_GRADS, ids=[str(i) for i in range(len(BAD_GRADS))])
+def test_a_gradient_is_refused_by_its_index_and_nothing_moves(bad, error, message):
+    optimizer = run_under_way()
+    before = contents(optimizer)
+    refused(error, message, optimizer.step, [np.ones(3), bad])
+    assert contents(optimizer) == before
+
+
+@pytest.mark.parametrize("bad", [None, [[1.0, 1.0], [1.0, 1.0]], 1.0], ids=["None", "a list", "a number"])
+def test_a_gradient_that_is_no_array(bad):
+    """In a child process: a None that goes unchecked is an address to nothing."""
+    answer = in_child(lambda: run_under_way().step([np.ones(3), bad]))
+    assert answer.startswith("TypeError: grads[1] must be a NumPy array")
+
+
+def test_the_wrong_number_of_gradients():
+    optimizer = run_under_way()
+    before = contents(optimizer)
+    for grads in ([], [np.ones(3)], [np.ones(3), np.ones((2, 2)), np.ones(1)]):
+        message = f"grads must hold one array a parameter, 2, got {len(grads)}"
+        refused(ValueError, message, optimizer.step, grads)
+    assert contents(optimizer) == before
+
+
+def test_a_gradient_that_is_its_parameter():
+    optimizer = run_under_way()
+    before = contents(optimizer)
+    message = "grads[1] must not overlap params[1] in memory"
+    refused(ValueError, message, optimizer.step, [np.ones(3), optimizer.params[1]])
+    assert contents(optimizer) == before
+
+
+@pytest.mark.parametrize("state", ["params", "mean_squares", "means", "velocities"])
+def test_a_gradient_in_the_memory_of_another_parameter_or_of_the_state(state):
+    """It would be read after it is overwritten, or before, as the threads go."""
+    params = [np.arange(3.0), np.ones(3)]
+    optimizer = RMSprop(params, momentum=0.9, centered=True)
+    optimizer.step([np.ones(3), np.ones(3)])
+    before = contents(optimizer)
+    with pytest.raises(ValueError, match=r"grads\[1\] must not overlap"):
+        optimizer.step([np.ones(3), getattr(optimizer, state)[0]])
+    assert contents(optimizer) == before
+
+
+def test_a_gradient_may_be_read_only_and_serve_two_parameters():
+    params = [np.zeros(3), np.zeros(3)]
+    shared = read_only(np.ones(3))
+    RMSprop(params).step([shared, shared])
+    assert params[0].tobytes() == params[1].tobytes()

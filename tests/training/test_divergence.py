@@ -1,0 +1,68 @@
+"""A loss that becomes NaN or infinite: the error's words, and the weights that are left."""
+
+import numpy as np
+import pytest
+
+from crmsprop.errors import DivergenceError
+from crmsprop.training import Callback
+
+
+class Poison(Callback):
+    """Writes `value` into `x` at the end of an epoch."""
+
+    def __init__(self, x, epoch, value=np.nan):
+        self.x, self.epoch, self.value = x, epoch, value
+
+    def on_epoch_end(self, context):
+        if context.epoch + 1 == self.epoch:
+            self.x[...] = self.value
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_the_error_names_epoch_batch_and_rate_and_the_weights_are_those_of_the_epoch_before(problem, value):
+    good, bad = problem(), problem()
+    good.run(max_epochs=2, learning_rate=0.01)
+    with pytest.raises(DivergenceError) as error:
+        bad.run(max_epochs=9, learning_rate=0.01, callbacks=[Poison(bad.data.x, 2, value)])
+    message = str(error.value)
+    assert "the loss became nan in epoch 3, batch 1 of 4, at learning rate 0.01;" in message
+    assert "the weights are those of the end of epoch 2" in message
+    assert bad.weights.tobytes() == good.weights.tobytes()
+    assert bad.training.history["epoch"] == [1, 2]
+    assert {len(column) for column in bad.training.history.values()} == {2}
+
+
+def test_a_nan_in_one_sample_names_its_batch(problem):
+    bad = problem()
+    start = bad.weights.copy()
+    bad.data.x[23] = np.nan
+    order = np.random.Generator(np.random.Philox(key=[11, 0])).permutation(50)
+    batch = int(np.flatnonzero(order == 23)[0]) // 16 + 1
+    with pytest.raises(DivergenceError, match=f"in epoch 1, batch {batch} of 4, .* end of epoch 0"):
+        bad.run()
+    np.testing.assert_array_equal(bad.weights, start)
+
+
+def test_a_validation_loss_that_is_nan(problem, data):
+    validation, good, bad = data(33, seed=2), problem(), problem()
+    good.run(max_epochs=1)
+    with pytest.raises(DivergenceError, match=r"the validation loss became nan in epoch 2, .* end of epoch 1\b"):
+        bad.run(validation=validation, callbacks=[Poison(validation.x, 1)])
+    assert bad.weights.tobytes() == good.weights.tobytes()
+    assert bad.training.history["epoch"] == [1]
+
+
+def test_a_huge_learning_rate(problem):
+    bad = problem(dtype=np.float32)
+    with pytest.raises(DivergenceError, match=r"at learning rate 1e\+38"):
+        bad.run(learning_rate=1e38)
+    assert np.isfinite(bad.weights).all()
+
+
+@pytest.mark.parametrize("max_epochs", [1, 2, 5])
+def test_weights_that_a_training_leaves_are_finite_or_there_is_an_error(problem, max_epochs):
+    """One batch an epoch: its loss is finite, the step after it ruins the weights, and no loss looks at them."""
+    bad = problem(dtype=np.float32)
+    with pytest.raises(DivergenceError, match=r"at learning rate 1e\+39"):
+        bad.run(learning_rate=1e39, batch_size=50, max_epochs=max_epochs)
+    assert np.isfinite(bad.weights).all()
