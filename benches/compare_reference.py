@@ -28,7 +28,7 @@ def run_ours(data_home: Path, seed: int, epochs: int) -> dict:
         output = Path(folder) / "run"
         command = ["train", "--model", "reference", "--data", "cifar10", "--data-home", str(data_home), "--quiet"]
         command += ["--seed", str(seed), "--epochs", str(epochs), "--output", str(output)]
-        subprocess.run([sys.executable, "-m", "crmsprop", *command], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-P", "-m", "crmsprop", *command], check=True, stdout=subprocess.DEVNULL)
         with open(output / "history.csv", newline="") as file:
             seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
         _, test = load_cifar10(data_home, download=False)

@@ -1,6 +1,7 @@
 """crmsprop train, from the command line to the files."""
 
 import csv
+import re
 import struct
 
 import numpy as np
@@ -148,3 +149,10 @@ def test_threads_and_repetition_change_no_bit(train_small, folder, threads):
     train_small("--output", "more", "--threads", threads)
     one, more = (crmsprop.load(folder / name / "model.crms").network_.arena.flat for name in ("one", "more"))
     np.testing.assert_array_equal(one, more)
+
+
+def test_the_defaults_read_the_digits(run):
+    """The mean test accuracy of three seeds is at least 98.0%: it was 98.7% when this was written."""
+    ended = [run("train", "--seed", seed, "--quiet", "--threads", 1) for seed in (0, 1, 2)]
+    accuracies = [float(re.search(r"test accuracy (\S+) on 450 samples", one.out).group(1)) for one in ended]
+    assert np.mean(accuracies) >= 0.98
