@@ -9,7 +9,10 @@ import sys
 import warnings
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import crmsprop
+
+TESTS = Path(__file__).resolve().parent
+INSTALLED = Path(crmsprop.__file__).parent.parent  # where the crmsprop under test is: not always this checkout
 
 
 def in_child(function, timeout=10):
@@ -49,10 +52,10 @@ def _answer(pid, reads, timeout):
 
 
 def in_new_interpreter(code, **environment):
-    """Run `code` on crmsprop's source tree; returns the exit code, the output and the errors."""
+    """Run `code` with the crmsprop under test; returns the exit code, the output and the errors."""
     run = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), **environment},
+        [sys.executable, "-P", "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(INSTALLED), str(TESTS)]), **environment},
         capture_output=True,
         text=True,
         timeout=60,

@@ -84,7 +84,7 @@ def test_arrays_are_contiguous_owned_and_writable(tmp_path):
 
 @pytest.fixture(params=[PY, BIN])
 def copy(request, tmp_path):
-    """A folder in one layout: of the copy in CRMSPROP_TEST_CIFAR10 (such as /tmp/cifar), or else of a small one."""
+    """A folder in one layout: of the copy in CRMSPROP_TEST_CIFAR10, or else of a small one."""
     home = os.environ.get("CRMSPROP_TEST_CIFAR10")
     if home is None:
         home = tmp_path
