@@ -14,6 +14,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _PREFIX = "parameters."
 
+#: A hostile header has room for hundreds of thousands, each of which costs time.
+MAX_LAYERS = 1000
+
 
 def network_to_parts(network: Network) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the arrays of a network, and the configuration that builds it."""
@@ -54,6 +57,8 @@ def network_from_parts(arrays: Mapping[str, Array], config: Any) -> Network:
 def _checked_config(config: Any) -> tuple[list[Any], tuple[int, ...], np.dtype[Any]]:
     if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
         raise FileFormatError("the model's network must have a list of layers")
+    if len(config["layers"]) > MAX_LAYERS:
+        raise FileFormatError(f"the model must have at most {MAX_LAYERS} layers, got {len(config['layers'])}")
     shape = config.get("input_shape")
     if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
         raise FileFormatError(f"the model's input_shape must be a list of sizes, got {shape!r:.100}")

@@ -109,17 +109,17 @@ def test_it_is_drawn_a_few_times_a_second(terminal):
     assert 1 <= shown.getvalue().count("loss 0.5000") <= seconds / progress_bar.INTERVAL
 
 
-def test_a_batch_costs_nothing(terminal):
-    """Most batches only look at the clock: far less than the 30 microseconds that a small step takes."""
+def test_most_batches_draw_nothing(terminal):
+    """They only look at the clock: a small step takes 30 microseconds, a drawing more."""
     context, callback = context_of(10**6), ProgressBar()
-    with terminal():
+    with terminal() as shown:
         callback.on_epoch_begin(context)
         start = time.perf_counter()
         for _ in range(20_000):
             callback.on_batch_end(context)
-        seconds = (time.perf_counter() - start) / 20_000
+        seconds = time.perf_counter() - start
         callback.close()
-    assert seconds < 10e-6
+    assert shown.getvalue().count("loss 0.5000") <= 1 + seconds / progress_bar.INTERVAL
 
 
 class Failing(ProgressBar):

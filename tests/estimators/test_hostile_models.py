@@ -1,7 +1,6 @@
 """Model files that lie, with a right digest: FileFormatError that names the file, and nothing else happens."""
 
 import sys
-import time
 import tracemalloc
 
 import numpy as np
@@ -174,13 +173,11 @@ def test_nothing_that_a_file_names_is_imported(path, files, name):
         {"class": "Dense", "units": 10**300},
     ],
 )
-def test_huge_sizes_take_neither_memory_nor_time(path, files, layer):
+def test_huge_sizes_take_no_memory(path, files, layer):
     data = with_config(files["mlp"][0], put("network", "layers", 0, value=layer))
     tracemalloc.start()
-    start = time.perf_counter()
     try:
         refusal(path, data)
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
-    assert time.perf_counter() - start < 2
