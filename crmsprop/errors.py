@@ -5,6 +5,9 @@ A message names the parameter, the rule and the value: ``rho must be in [0, 1), 
 
 import math
 import numbers
+import sys
+import warnings
+from types import FrameType
 from typing import Any
 
 
@@ -73,6 +76,19 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {shown(value)}")
     return value
+
+
+def warn_user(message: str) -> None:
+    """Issue a UserWarning that points at the first line outside of this package: the user's."""
+    level, frame = 1, sys._getframe()
+    while _is_ours(frame) and frame.f_back is not None:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    name = str(frame.f_globals.get("__name__", ""))
+    return name == "crmsprop" or name.startswith("crmsprop.")
 
 
 def shown(value: Any) -> str:

@@ -6,7 +6,18 @@ from importlib.metadata import PackageNotFoundError, version
 
 from crmsprop import kernels
 
-PACKAGES = ("crmsprop", "numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl")
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+#: "0+unknown" in a source tree that was built in place and not installed.
+__version__ = _version("crmsprop") or "0+unknown"
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl")
 
 
 def show_versions() -> None:
@@ -19,8 +30,9 @@ def show_versions() -> None:
     python ...
     """
     print(f"python {platform.python_version()} ({sys.platform}, {platform.machine()})")
+    print(f"crmsprop {__version__}")
     for package in PACKAGES:
-        print(f"{package} {_version(package)}")
+        print(f"{package} {_version(package) or 'not installed'}")
     for line in kernel_lines():
         print(line)
 
@@ -34,10 +46,3 @@ def kernel_lines() -> list[str]:
         f"OpenMP: {openmp}" if openmp else "OpenMP: none in this build, so every call runs on one thread",
         f"threads: {kernels.effective_n_threads()}",
     ]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

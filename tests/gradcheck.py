@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crmsprop.nn import Run, Site
+from crmsprop.nn import Own, Run, Site
 
 STEP = 1e-4
 
@@ -43,15 +43,14 @@ def layer_pass(layer, x, params, dy=None, *, with_dx=True, run=None, stream=0, r
     """
     run = run or Run(training=True)
     site = Site(stream, x.shape[1:], len(x) + room, x.dtype, run.n_threads, True)
-    memory = layer.memory(site)
+    own = Own(params, [np.full_like(param, np.nan) for param in params], layer.memory(site))
     out = np.full((len(x), *layer.output_shape(x.shape[1:])), np.nan, x.dtype)
-    layer.forward(params, x, out, memory, run)
+    layer.forward(x, out, own, run)
     if dy is None:
         return Pass(out, None, [])
     dx = np.full_like(x, np.nan) if with_dx else None
-    grads = [np.full_like(param, np.nan) for param in params]
-    layer.backward(params, x, out, dy.copy(), dx, grads, memory, run)
-    return Pass(out, dx, grads)
+    layer.backward(x, out, dy.copy(), dx, own, run)
+    return Pass(out, dx, own.grads)
 
 
 def differences(function, array, step=STEP):

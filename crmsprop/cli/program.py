@@ -3,11 +3,11 @@
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from crmsprop.cli import train
 from crmsprop.cli.parser import Parser
 from crmsprop.errors import DivergenceError, MissingExtraError
+from crmsprop.versions import __version__
 
 COMMANDS = (train,)
 
@@ -68,20 +68,13 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--version",
         action="version",
-        version=f"crmsprop {_version()}",
+        version=f"crmsprop {__version__}",
         help="show the version and exit",
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for command in COMMANDS:
         command.add_parser(subparsers)
     return parser
-
-
-def _version() -> str:
-    try:
-        return version("crmsprop")
-    except PackageNotFoundError:  # as in crmsprop/__init__.py, which no module of ours imports
-        return "0+unknown"
 
 
 def _fail(message: str, code: int) -> int:

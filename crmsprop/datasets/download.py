@@ -1,5 +1,6 @@
 """Fetch the official archive. pooch verifies it under a temporary name and only then gives it its own."""
 
+import contextlib
 import importlib
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,7 @@ def fetch_archive(data_home: Path) -> Path:
         If the download fails.
     """
     pooch = _import_pooch()
+    is_new = not data_home.exists()
     try:
         fetched = pooch.retrieve(URL, f"sha256:{SHA256}", fname=PICKLED.archive, path=data_home, progressbar=True)
     except ValueError as error:
@@ -33,6 +35,10 @@ def fetch_archive(data_home: Path) -> Path:
     except OSError as error:
         advice = f"fetch it by other means and put it into {data_home}"
         raise OSError(f"the download of {URL} into {data_home} failed ({error}); {advice}") from error
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # it holds something: the archive
+                data_home.rmdir()
     return Path(fetched)
 
 

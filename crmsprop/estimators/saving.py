@@ -1,12 +1,12 @@
 """An estimator to one file: parameters, fitted state and network; no pickle. loading.py reads it."""
 
 import os
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from crmsprop.errors import warn_user
 from crmsprop.estimators.inputs import Array
 from crmsprop.files import write_container
 from crmsprop.nn import Network
@@ -46,7 +46,7 @@ def _parameters_to_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
     stored = {name: value for name, value in parameters.items() if name not in NOT_STORED}
     stored["schedule"] = schedule_to_config(stored["schedule"])
     if not isinstance(stored["random_state"], (int, np.integer, type(None))):
-        warnings.warn("random_state is a generator, whose state is not saved: it loads as None", stacklevel=4)
+        warn_user("random_state is a generator, whose state is not saved: it loads as None")
         stored["random_state"] = None
     if stored["dtype"] is not None:
         stored["dtype"] = np.dtype(stored["dtype"]).name

@@ -9,7 +9,14 @@ import os
 from typing import TYPE_CHECKING
 
 from crmsprop.errors import check_choice
-from crmsprop.kernels._cpu import active_isa, effective_n_threads, openmp_version, supported_isas, use_isa
+
+try:
+    from crmsprop.kernels._cpu import active_isa, effective_n_threads, openmp_version, supported_isas, use_isa
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f"crmsprop's kernels are not compiled in {os.path.dirname(__file__)}: if this is a source tree, run "
+        '"pip install ." in it and then Python in another folder, or "pip install -e ." to work on it'
+    ) from error
 
 active_kernels = check_choice(
     "CRMSPROP_KERNELS", os.environ.get("CRMSPROP_KERNELS", "compiled"), ("compiled", "reference")

@@ -5,7 +5,7 @@ from crmsprop.nn.dense import Dense
 from crmsprop.nn.dropout import Dropout
 from crmsprop.nn.flatten import Flatten
 from crmsprop.nn.initializers import GlorotUniform, Initializer, Zeros
-from crmsprop.nn.layer import Layer, Parameter, Run, Site
+from crmsprop.nn.layer import Layer, Own, Parameter, Run, Site
 from crmsprop.nn.losses import Loss, SoftmaxCrossEntropy
 from crmsprop.nn.max_pool2d import MaxPool2D
 from crmsprop.nn.network import Network
@@ -23,6 +23,7 @@ __all__ = [
     "Loss",
     "MaxPool2D",
     "Network",
+    "Own",
     "Parameter",
     "ReLU",
     "Run",

@@ -1,6 +1,5 @@
 """The two-dimensional convolution layer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros, check_i
 from crmsprop.nn.layer import (
     Array,
     Layer,
+    Own,
     Parameter,
     Run,
     Shape,
@@ -128,26 +128,26 @@ class Conv2D(Layer):
         rows, columns = self.geometry(input_shape).convolved(input_shape[0], input_shape[1], (weight[0], weight[1]))
         return 2 * rows * columns * int(np.prod(weight, dtype=np.int64))
 
-    def forward(self, params: Sequence[Array], x: Array, out: Array, memory: ConvMemory, run: Run) -> None:
-        bias = params[1] if self.use_bias else None
+    def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
+        memory, bias = own.memory, own.params[1] if self.use_bias else None
         argmax = None if memory.argmax is None else memory.argmax[: len(x)]
-        kernels.conv2d_forward(x, params[0], bias, out, argmax, memory.geometry, memory.scratch, run.n_threads)
+        kernels.conv2d_forward(x, own.params[0], bias, out, argmax, memory.geometry, memory.scratch, run.n_threads)
 
-    def backward(
-        self,
-        params: Sequence[Array],
-        x: Array,
-        out: Array,
-        dy: Array,
-        dx: Array | None,
-        grads: Sequence[Array],
-        memory: ConvMemory,
-        run: Run,
-    ) -> None:
-        dbias = grads[1] if self.use_bias else None
+    def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
+        memory, dbias = own.memory, own.grads[1] if self.use_bias else None
         argmax = None if memory.argmax is None else memory.argmax[: len(x)]
         kernels.conv2d_backward(
-            x, params[0], out, dy, argmax, dx, grads[0], dbias, memory.geometry, memory.scratch, run.n_threads
+            x,
+            own.params[0],
+            out,
+            dy,
+            argmax,
+            dx,
+            own.grads[0],
+            dbias,
+            memory.geometry,
+            memory.scratch,
+            run.n_threads,
         )
 
 

@@ -1,15 +1,14 @@
 """The fully connected layer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from crmsprop import kernels
 from crmsprop.errors import check_bool, check_integer, check_real
 from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros, check_initializer
-from crmsprop.nn.layer import Array, Layer, Parameter, Run, Shape, Site, describe_shape
+from crmsprop.nn.layer import Array, Layer, Own, Parameter, Run, Shape, Site, describe_shape
 
 
 @dataclass(frozen=True)
@@ -67,25 +66,15 @@ class Dense(Layer):
     def flops(self, input_shape: Shape) -> int:
         return 2 * input_shape[0] * self.units
 
-    def forward(self, params: Sequence[Array], x: Array, out: Array, memory: Any, run: Run) -> None:
-        bias = params[1] if self.use_bias else None
-        kernels.dense_forward(x, params[0], bias, out, self.relu, memory, run.n_threads)
+    def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
+        bias = own.params[1] if self.use_bias else None
+        kernels.dense_forward(x, own.params[0], bias, out, self.relu, own.memory, run.n_threads)
 
-    def backward(
-        self,
-        params: Sequence[Array],
-        x: Array,
-        out: Array,
-        dy: Array,
-        dx: Array | None,
-        grads: Sequence[Array],
-        memory: Any,
-        run: Run,
-    ) -> None:
+    def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
         if self.relu:
             kernels.relu_backward(out, dy, dy, run.n_threads)
-        dbias = grads[1] if self.use_bias else None
-        kernels.dense_backward(x, params[0], dy, dx, grads[0], dbias, memory, run.n_threads)
+        dbias = own.grads[1] if self.use_bias else None
+        kernels.dense_backward(x, own.params[0], dy, dx, own.grads[0], dbias, own.memory, run.n_threads)
 
 
 @dataclass(frozen=True)

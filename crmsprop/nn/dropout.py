@@ -1,14 +1,12 @@
 """Dropout."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from crmsprop import kernels
 from crmsprop.errors import check_real
-from crmsprop.nn.layer import Array, Layer, Run, Shape, Site
+from crmsprop.nn.layer import Array, Layer, Own, Run, Shape, Site
 
 
 @dataclass(frozen=True)
@@ -41,26 +39,16 @@ class Dropout(Layer):
     def memory(self, site: Site) -> int:
         return site.stream
 
-    def forward(self, params: Sequence[Array], x: Array, out: Array, memory: Any, run: Run) -> None:
+    def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
         if run.training and self.rate:
-            kernels.dropout(x, out, self.rate, run.key(memory), run.n_threads)
+            kernels.dropout(x, out, self.rate, run.key(own.memory), run.n_threads)
         else:
             np.copyto(out, x)
 
-    def backward(
-        self,
-        params: Sequence[Array],
-        x: Array,
-        out: Array,
-        dy: Array,
-        dx: Array | None,
-        grads: Sequence[Array],
-        memory: Any,
-        run: Run,
-    ) -> None:
+    def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
         if dx is None:
             return
         if run.training and self.rate:
-            kernels.dropout(dy, dx, self.rate, run.key(memory), run.n_threads)
+            kernels.dropout(dy, dx, self.rate, run.key(own.memory), run.n_threads)
         else:
             np.copyto(dx, dy)

@@ -63,6 +63,18 @@ class Site(NamedTuple):
     training: bool
 
 
+class Own(NamedTuple):
+    """What is a layer's own in both passes.
+
+    `params` and `grads` are in the order of `Layer.parameters`, views into the network's arena and its gradients;
+    `memory` is what `Layer.memory` returned for this workspace.
+    """
+
+    params: Sequence[Array]
+    grads: Sequence[Array]
+    memory: Any
+
+
 @dataclass(slots=True)
 class Run:
     """One pass over one batch.
@@ -128,22 +140,15 @@ class Layer:
         """Floating-point operations of the forward pass of one sample: 2 a multiply-add."""
         return 0
 
-    def forward(self, params: Sequence[Array], x: Array, out: Array, memory: Any, run: Run) -> None:
+    def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
         """Fill `out` from `x`."""
         raise TypeError(f"{type(self).__name__} must override forward")
 
-    def backward(
-        self,
-        params: Sequence[Array],
-        x: Array,
-        out: Array,
-        dy: Array,
-        dx: Array | None,
-        grads: Sequence[Array],
-        memory: Any,
-        run: Run,
-    ) -> None:
-        """Fill `grads`, and `dx` unless it is None, from `dy`; `dy` may be overwritten, `x` and `out` may not."""
+    def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
+        """Fill ``own.grads``, and `dx` unless it is None, from `dy`.
+
+        `dy` may be overwritten; `x` and `out` may not.
+        """
         raise TypeError(f"{type(self).__name__} must override backward")
 
 

@@ -1,14 +1,12 @@
 """The max-pooling layer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from crmsprop import kernels
 from crmsprop.kernels.geometry import window_count
-from crmsprop.nn.layer import Array, Layer, Run, Shape, Site, check_image, check_pair, describe_shape, freeze_pair
+from crmsprop.nn.layer import Array, Layer, Own, Run, Shape, Site, check_image, check_pair, describe_shape, freeze_pair
 
 
 @dataclass(frozen=True)
@@ -66,19 +64,9 @@ class MaxPool2D(Layer):
     def memory(self, site: Site) -> Array:
         return np.empty((site.batch_size, *self.output_shape(site.input_shape)), np.uint8)
 
-    def forward(self, params: Sequence[Array], x: Array, out: Array, memory: Any, run: Run) -> None:
-        kernels.max_pool2d_forward(x, out, memory[: len(x)], self.window, self.steps, run.n_threads)
+    def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
+        kernels.max_pool2d_forward(x, out, own.memory[: len(x)], self.window, self.steps, run.n_threads)
 
-    def backward(
-        self,
-        params: Sequence[Array],
-        x: Array,
-        out: Array,
-        dy: Array,
-        dx: Array | None,
-        grads: Sequence[Array],
-        memory: Any,
-        run: Run,
-    ) -> None:
+    def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
         if dx is not None:
-            kernels.max_pool2d_backward(dy, memory[: len(x)], dx, self.window, self.steps, run.n_threads)
+            kernels.max_pool2d_backward(dy, own.memory[: len(x)], dx, self.window, self.steps, run.n_threads)

@@ -67,9 +67,8 @@ class Network:
         self.arena = Arena({name: parameter.shape for name, parameter in self.parameters.items()}, dtype)
         self.gradients = self.arena.like()
         self._operations = self._plan(fused)
-        self._values = [self._views(self.arena, operation) for operation in self._operations]
-        self._gradients = [self._views(self.gradients, operation) for operation in self._operations]
-        self._first = next((i for i, views in enumerate(self._values) if views), len(self._values))
+        learning = (i for i, operation in enumerate(self._operations) if operation.params)
+        self._first = next(learning, len(self._operations))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The parameters once, and every view made anew: a view that is copied by itself no longer belongs to the arena.
@@ -112,14 +111,12 @@ class Network:
         run = run or Run(n_threads=workspace.n_threads)
         outputs = workspace.buffers(len(x)).outputs
         workspace.inputs = []
-        for operation, params, out, memory in zip(
-            self._operations, self._values, outputs, workspace.memories, strict=True
-        ):
+        for operation, out, own in zip(self._operations, outputs, workspace.owned, strict=True):
             workspace.inputs.append(x)
             if out is None:
                 x = x.reshape(len(x), *operation.output_shape)
             else:
-                operation.layer.forward(params, x, out, memory, run)
+                operation.layer.forward(x, out, own, run)
                 x = out
         return x
 
@@ -132,18 +129,10 @@ class Network:
         n = len(workspace.inputs[0])
         outputs, gradients = workspace.buffers(n)
         for i in range(len(self._operations) - 1, self._first - 1, -1):
-            out = outputs[i]
+            out, dx = outputs[i], gradients[i] if i > self._first else None
             if out is not None:
-                self._operations[i].layer.backward(
-                    self._values[i],
-                    workspace.inputs[i],
-                    out,
-                    gradients[i + 1],
-                    gradients[i] if i > self._first else None,
-                    self._gradients[i],
-                    workspace.memories[i],
-                    run,
-                )
+                layer, own = self._operations[i].layer, workspace.owned[i]
+                layer.backward(workspace.inputs[i], out, gradients[i + 1], dx, own, run)
 
     def _plan(self, fused: bool) -> list[Operation]:
         layers = fuse(self.layers) if fused else [(layer, 1) for layer in self.layers]
@@ -152,15 +141,12 @@ class Network:
             names_of.setdefault(int(name.split(".")[0]), []).append(name)
         plan, index, shape = [], 0, self.input_shape
         for layer, count in layers:
-            names = tuple(name for i in range(index, index + count) for name in names_of.get(i, []))
-            plan.append(Operation(index, layer, shape, self.shapes[index + count - 1], names))
+            names = [name for i in range(index, index + count) for name in names_of.get(i, [])]
+            params, grads = (tuple(arena.views[name] for name in names) for arena in (self.arena, self.gradients))
+            plan.append(Operation(index, layer, shape, self.shapes[index + count - 1], params, grads))
             index += count
             shape = plan[-1].output_shape
         return plan
-
-    @staticmethod
-    def _views(arena: Arena, operation: Operation) -> list[Array]:
-        return [arena.views[name] for name in operation.parameters]
 
 
 def _rebuilt(layers: Sequence[Layer], input_shape: Shape, dtype: Any, fused: bool, flat: Array) -> Network:

@@ -1,11 +1,9 @@
 """The rectified linear unit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from crmsprop import kernels
-from crmsprop.nn.layer import Array, Layer, Run, Shape
+from crmsprop.nn.layer import Array, Layer, Own, Run, Shape
 
 
 @dataclass(frozen=True)
@@ -22,19 +20,9 @@ class ReLU(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def forward(self, params: Sequence[Array], x: Array, out: Array, memory: Any, run: Run) -> None:
+    def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
         kernels.relu_forward(x, out, run.n_threads)
 
-    def backward(
-        self,
-        params: Sequence[Array],
-        x: Array,
-        out: Array,
-        dy: Array,
-        dx: Array | None,
-        grads: Sequence[Array],
-        memory: Any,
-        run: Run,
-    ) -> None:
+    def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
         if dx is not None:
             kernels.relu_backward(out, dy, dx, run.n_threads)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crmsprop.nn.arena import aligned_zeros
-from crmsprop.nn.layer import Array, Layer, Shape, Site
+from crmsprop.nn.layer import Array, Layer, Own, Shape, Site
 
 
 class Operation(NamedTuple):
@@ -17,7 +17,8 @@ class Operation(NamedTuple):
     layer: Layer
     input_shape: Shape
     output_shape: Shape
-    parameters: tuple[str, ...]  # names of its arrays in the arena, in the layer's order
+    params: tuple[Array, ...]  # views into the arena, in the layer's order
+    grads: tuple[Array, ...]  # the same of the gradients
 
 
 class Buffers(NamedTuple):
@@ -42,12 +43,7 @@ class Workspace:
         self.n_threads = n_threads
         self._operations = operations
         self._dtype = np.dtype(dtype)
-        self.memories = [
-            operation.layer.memory(
-                Site(operation.stream, operation.input_shape, batch_size, self._dtype, n_threads, training)
-            )
-            for operation in operations
-        ]
+        self.owned = [self._own(operation) for operation in operations]
         sizes = [math.prod(operation.output_shape) for operation in operations]
         largest = max([math.prod(operations[0].input_shape), *sizes]) if operations else 0
         self._turns = [aligned_zeros(batch_size * largest, dtype) for _ in range(2)]
@@ -68,6 +64,13 @@ class Workspace:
     def output_gradient(self, n: int) -> Array:
         """Return where the loss writes the gradient to the network's output, for a batch of `n` samples."""
         return self.buffers(n).gradients[-1]
+
+    def _own(self, operation: Operation) -> Own:
+        """What the operation's layer gets in both passes."""
+        site = Site(
+            operation.stream, operation.input_shape, self.batch_size, self._dtype, self.n_threads, self.training
+        )
+        return Own(operation.params, operation.grads, operation.layer.memory(site))
 
     def _output_views(self, n: int) -> list[Array | None]:
         views: list[Array | None] = []

@@ -2,11 +2,10 @@
 
 import math
 import reprlib
-import warnings
 from dataclasses import fields
 from typing import Any
 
-from crmsprop.errors import FileFormatError
+from crmsprop.errors import FileFormatError, warn_user
 from crmsprop.schedules.base import FunctionSchedule, Product, Schedule, ScheduleLike, as_term
 from crmsprop.schedules.decays import CosineAnnealing, ExponentialDecay, InverseTimeDecay, StepDecay
 
@@ -113,10 +112,8 @@ def _construct(known: type[Schedule], values: dict[str, Any]) -> Schedule:
 def _warn_of_function(name: Any) -> None:
     if not isinstance(name, str):
         raise FileFormatError(f"the name of a schedule function must be a string, got {reprlib.repr(name)}")
-    warnings.warn(
-        f"the schedule function {name[:200]!r} is not imported from a file, None takes its place: set schedule again",
-        UserWarning,
-        stacklevel=3,
+    warn_user(
+        f"the schedule function {name[:200]!r} is not imported from a file, None takes its place: set schedule again"
     )
 
 

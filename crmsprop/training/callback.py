@@ -32,7 +32,7 @@ class Callback:
         """Called before the first epoch."""
 
     def on_train_end(self, context: Training) -> Any:
-        """Called after the last epoch."""
+        """Called after the last epoch; not where an exception ends the training."""
 
     def on_epoch_begin(self, context: Training) -> Any:
         """Called before the first batch of an epoch."""

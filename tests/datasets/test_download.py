@@ -52,6 +52,14 @@ def test_another_checksum_is_refused_and_nothing_is_kept(tmp_path, served):
     home = tmp_path / "home"
     with pytest.raises(FileFormatError, match="did not give the file with the published checksum"):
         load_cifar10(home)
+    assert not home.exists()
+
+
+def test_a_folder_that_was_there_before_stays(tmp_path, served):
+    home = tmp_path / "home"
+    home.mkdir()
+    with pytest.raises(FileFormatError):
+        load_cifar10(home)
     assert list(home.iterdir()) == []
 
 
@@ -72,7 +80,7 @@ def test_failed_transfer(tmp_path, monkeypatch):
     monkeypatch.setattr(pooch.core, "choose_downloader", choose_downloader)
     with pytest.raises(OSError, match=r"failed \(the network is down\); fetch it by other means"):
         load_cifar10(tmp_path / "home")
-    assert list((tmp_path / "home").iterdir()) == []
+    assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.parametrize("package", ["pooch", "tqdm"])

@@ -156,17 +156,17 @@ def test_float32_is_near_float64(layer, shape):
 class _WrongScale(ReLU):
     """A ReLU whose gradient is a thousandth too large."""
 
-    def backward(self, params, x, out, dy, dx, grads, memory, run):
-        super().backward(params, x, out, dy, dx, grads, memory, run)
+    def backward(self, x, out, dy, dx, own, run):
+        super().backward(x, out, dy, dx, own, run)
         dx *= 1.001
 
 
 class _WrongAtOneElement(Dense):
     """A Dense layer that forgets one element of one gradient."""
 
-    def backward(self, params, x, out, dy, dx, grads, memory, run):
-        super().backward(params, x, out, dy, dx, grads, memory, run)
-        grads[0][-1, -1] = 0
+    def backward(self, x, out, dy, dx, own, run):
+        super().backward(x, out, dy, dx, own, run)
+        own.grads[0][-1, -1] = 0
 
 
 @pytest.mark.parametrize("layer", [_WrongScale(), _WrongAtOneElement(3)], ids=["scale", "element"])

@@ -167,7 +167,7 @@ def test_a_layer_of_ones_own_must_override_what_it_needs():
     with pytest.raises(TypeError, match="Own must override output_shape"):
         own.output_shape((1,))
     with pytest.raises(TypeError, match="Own must override forward"):
-        own.forward([], array, array, None, None)
+        own.forward(array, array, None, None)
     with pytest.raises(TypeError, match="Own must override backward"):
-        own.backward([], array, array, array, None, [], None, None)
+        own.backward(array, array, array, None, None, None)
     assert (own.parameters((1,)), own.flops((1,)), own.memory(None)) == ((), 0, None)

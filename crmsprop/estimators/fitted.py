@@ -1,0 +1,155 @@
+"""What a fitted estimator can do, whatever it predicts: evaluate, summarize, save, and predict in batches."""
+
+import os
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from crmsprop import kernels
+from crmsprop.estimators.inputs import DTYPES, Array, Shape, check_same_kind, rows_of_images
+from crmsprop.estimators.parameters import TrainingParameters
+from crmsprop.estimators.saving import save
+from crmsprop.estimators.summary import summarize
+from crmsprop.nn import Loss, Network
+from crmsprop.training import EVALUATION_BATCH, Batches, DataSet, Evaluator, History
+
+
+class FittedNetwork(TrainingParameters):
+    """Base of the estimators, after `fit`."""
+
+    # What fit sets.
+    classes_: Array
+    network_: Network
+    history_: History
+    n_epochs_: int
+    best_epoch_: int
+    n_features_in_: int
+    _image_shape: Shape | None
+    _fitted_on_uint8: bool
+
+    @abstractmethod
+    def _encode(self, y: Any) -> Array:
+        """Return the loss's targets for y of the kind that fit has seen."""
+
+    @abstractmethod
+    def _loss(self) -> Loss:
+        """The loss that the network is trained on."""
+
+    def _data_set(self, X: Array, target: Array) -> DataSet:
+        scale = 1 / 255 if X.dtype == np.uint8 and self._image_shape else 1.0
+        # A memory-mapped file may begin anywhere: rows that are not aligned or not contiguous are copied.
+        rows = np.require(X, requirements=["C", "A"])
+        return DataSet(rows.reshape(len(X), *self._sample_shape(X)), target, scale=scale)
+
+    def _sample_shape(self, X: Array) -> Shape:
+        """Shape of one sample as the network sees it."""
+        return (X.shape[1],) if self._image_shape is None else self._image_shape
+
+    @property
+    def image_shape_(self) -> Shape | None:
+        """Shape of one image, (height, width, channels); None where X holds plain rows."""
+        check_is_fitted(self)
+        return self._image_shape
+
+    def _fitted_state(self) -> dict[str, Any]:
+        """What a fit leaves beside network, labels and history."""
+        return {
+            "image_shape": self._image_shape,
+            "fitted_on_uint8": self._fitted_on_uint8,
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": getattr(self, "feature_names_in_", None),
+            "best_epoch": getattr(self, "best_epoch_", None),
+        }
+
+    def _set_fitted(self, network: Network, classes: Array, history: History, fitted: Mapping[str, Any]) -> None:
+        """Become what `save` saw."""
+        self.network_, self.classes_, self.history_ = network, classes, history
+        self.n_epochs_ = len(history["epoch"])
+        self._image_shape = None if fitted["image_shape"] is None else tuple(fitted["image_shape"])
+        self._fitted_on_uint8 = fitted["fitted_on_uint8"]
+        self.n_features_in_ = fitted["n_features_in"]
+        if fitted["feature_names_in"] is not None:
+            self.feature_names_in_ = np.array(fitted["feature_names_in"], dtype=object)
+        if fitted["best_epoch"] is not None:
+            self.best_epoch_ = fitted["best_epoch"]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, wholly or not at all; ``crmsprop.load`` reads it.
+
+        The file holds parameters, network, labels and history, and no pickle. A function given as `schedule` is stored
+        as its name only; callbacks are not stored.
+
+        Parameters
+        ----------
+        path : str or path-like
+            An existing file is replaced.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If a parameter or a label is of a type that a file cannot hold.
+        OSError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        parameters = self.get_params(deep=False)
+        save(path, type(self).__name__, parameters, self.network_, self.classes_, self.history_, self._fitted_state())
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+        """Return the mean loss, without the L2 penalty, and the mean accuracy.
+
+        Parameters
+        ----------
+        X : array-like, as in `fit`
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        dict
+            With the keys "loss" and "accuracy".
+        """
+        check_is_fitted(self)
+        X, y = self._check_data(X, y)
+        data = self._data_set(X, self._encode(y))
+        evaluator = Evaluator(self.network_, self._loss(), data, kernels.effective_n_threads(self.n_threads))
+        loss, accuracy = evaluator.evaluate()
+        return {"loss": loss, "accuracy": accuracy}
+
+    def summary(self) -> str:
+        """Return a table of the layers: output shapes, parameters, MFLOP for one sample, and memory."""
+        check_is_fitted(self)
+        return summarize(self.network_, self.batch_size)
+
+    def _check_data(self, X: Any, y: Any = None) -> tuple[Array, Any]:
+        """Validate data of the kind that fit has seen."""
+        if self._image_shape is not None:
+            X, _ = rows_of_images(X, self._image_shape)
+        if y is None:
+            X = validate_data(self, X, dtype=DTYPES, reset=False)
+        else:
+            X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, reset=False)
+        check_same_kind(X, self._fitted_on_uint8)
+        return X, y
+
+    def _outputs(self, X: Any) -> Array:
+        """Return what the loss makes of the network's outputs, shape (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        X, _ = self._check_data(X)
+        n_threads = kernels.effective_n_threads(self.n_threads)
+        data = self._data_set(X, np.zeros(len(X), np.int64))
+        batches = Batches(data, EVALUATION_BATCH, self.network_.dtype, n_threads)
+        workspace = self.network_.workspace(batches.batch_size, n_threads)
+        outputs = np.empty((len(X), *self.network_.output_shape), self.network_.dtype)
+        start = 0
+        for batch in batches.in_order():
+            outputs[start : start + len(batch.x)] = self.network_.forward(batch.x, workspace)
+            start += len(batch.x)
+        return self._loss().predict(outputs, n_threads)

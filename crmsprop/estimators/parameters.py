@@ -1,0 +1,156 @@
+"""What every estimator of ours can be told about training, and the checks of it."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from crmsprop import kernels
+from crmsprop.callbacks import Callback, EarlyStopping
+from crmsprop.errors import check_bool, check_integer, check_real
+from crmsprop.optimizer import RMSprop
+from crmsprop.schedules import as_schedule
+from crmsprop.training import Plan
+
+
+class Seeds(NamedTuple):
+    """One seed for each thing that chance decides."""
+
+    weights: int
+    split: int
+    order: int
+
+
+# A dataclass, so that the parameters stand once, here, and scikit-learn still finds them in every __init__.
+@dataclass(eq=False, repr=False, kw_only=True)
+class TrainingParameters(BaseEstimator):  # type: ignore[misc]
+    """Parameters that all estimators share; all by keyword.
+
+    Parameters
+    ----------
+    learning_rate : float, default=1e-3
+        Step size, in [0, inf).
+    schedule : Schedule or callable or None, default=None
+        Factor on `learning_rate` at each step; or a function ``(epoch, learning_rate) -> learning_rate``.
+    rho : float, default=0.9
+        Decay of RMSprop's mean square, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to RMSprop's root, in [0, inf).
+    momentum : float, default=0.0
+        In [0, 1).
+    centered : bool, default=False
+        Whether RMSprop divides by the standard deviation of the gradient.
+    eps_in_sqrt : bool, default=False
+        Whether RMSprop adds `epsilon` under the root, as Keras does, where 1e-7 damps the steps of small gradients.
+    l2 : float, default=0.0
+        L2 penalty on the weights, not the biases, in [0, inf): adds ``l2 * weight`` to the gradient.
+    max_epochs : int, default=30
+    batch_size : int, default=32
+    validation_fraction : float or None, default=None
+        Share of the samples held out for validation, stratified by class, in (0, 1); None for none, or for a tenth
+        with `early_stopping`.
+    early_stopping : bool, default=False
+        Whether to stop when the validation loss has not improved for `patience` epochs.
+    patience : int, default=5
+    restore_best : bool, default=True
+        Whether early stopping goes back to the weights of the best epoch.
+    dtype : {"float32", "float64"} or None, default=None
+        What the network computes in; None for float32 on uint8 and float32 input, else float64.
+    random_state : int, RandomState or None, default=None
+        What weights, held-out samples, order of samples and dropout are drawn from.
+    n_threads : int or None, default=None
+        None for every core that the process may use. The number never changes a bit of the result.
+    callbacks : sequence of Callback or None, default=None
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    network_ : Network
+        Layers and parameters.
+    history_ : dict of lists
+        One value an epoch: epoch, loss, val_loss, accuracy, val_accuracy, learning_rate, seconds.
+    n_epochs_ : int
+        Epochs trained.
+    best_epoch_ : int
+        With `early_stopping`: the epoch of the lowest validation loss, counted from 1.
+    n_features_in_ : int
+    """
+
+    learning_rate: float = 1e-3
+    schedule: Any = None
+    rho: float = 0.9
+    epsilon: float = 1e-8
+    momentum: float = 0.0
+    centered: bool = False
+    eps_in_sqrt: bool = False
+    l2: float = 0.0
+    max_epochs: int = 30
+    batch_size: int = 32
+    validation_fraction: float | None = None
+    early_stopping: bool = False
+    patience: int = 5
+    restore_best: bool = True
+    dtype: Any = None
+    random_state: Any = None
+    n_threads: int | None = None
+    callbacks: Sequence[Callback] | None = None
+    verbose: int = 0
+
+    def _plan(self, seed: int) -> Plan:
+        """Return how to train; checks every parameter that does not need the data."""
+        check_bool("early_stopping", self.early_stopping)
+        check_integer("verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0)
+        if self.validation_fraction is not None:
+            check_real("validation_fraction", self.validation_fraction, "(0, 1)")
+        self._check_callbacks()
+        EarlyStopping(patience=self.patience, restore_best=self.restore_best)
+        optimizer = self._optimizer([])
+        return Plan(
+            check_integer("max_epochs", self.max_epochs, 1),
+            check_integer("batch_size", self.batch_size, 1),
+            as_schedule(self.schedule, optimizer.learning_rate),
+            seed,
+            kernels.effective_n_threads(self.n_threads),
+        )
+
+    def _check_callbacks(self) -> None:
+        if not isinstance(self.callbacks, list | tuple | None):
+            raise TypeError(f"callbacks must be None or a sequence of Callback, got {self.callbacks!r:.100}")
+        for i, callback in enumerate(self.callbacks or []):
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks[{i}] must be a Callback, got {callback!r:.100}")
+
+    def _seeds(self) -> Seeds:
+        random = check_random_state(self.random_state)
+        return Seeds(*(int(seed) for seed in random.randint(np.iinfo(np.int32).max, size=3)))
+
+    def _optimizer(self, groups: list[dict[str, Any]]) -> RMSprop:
+        return RMSprop(
+            groups,
+            self.learning_rate,
+            self.rho,
+            self.epsilon,
+            momentum=self.momentum,
+            centered=self.centered,
+            eps_in_sqrt=self.eps_in_sqrt,
+            l2=self.l2,
+            n_threads=self.n_threads,
+        )
+
+
+Estimator = TypeVar("Estimator", bound=type[TrainingParameters])
+
+
+def documented(estimator: Estimator) -> Estimator:
+    """Put what all estimators share into the docstring of one, in place of ``<training parameters>`` and so on."""
+    if estimator.__doc__ and TrainingParameters.__doc__:  # none under python -OO
+        parameters, attributes = inspect.cleandoc(TrainingParameters.__doc__).split("\nAttributes\n----------\n")
+        _, parameters = parameters.split("\nParameters\n----------\n")
+        text = inspect.cleandoc(estimator.__doc__).replace("<training parameters>", parameters.rstrip())
+        estimator.__doc__ = text.replace("<fitted attributes>", attributes.rstrip())
+    return estimator

@@ -1,0 +1,30 @@
+"""Which samples validate, and errors about a validation set of the user's own."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from crmsprop.estimators.inputs import Array
+
+
+def held_out(n: int, fraction: float, seed: int, strata: Array | None) -> tuple[Array, Array]:
+    """Return the numbers of the samples that train, and of those that validate."""
+    try:
+        kept, validating = train_test_split(np.arange(n), test_size=fraction, random_state=seed, stratify=strata)
+    except ValueError as error:
+        rule = "validation_fraction must leave samples of every class in both parts"
+        raise ValueError(f"{rule}, got {fraction}: {error}") from error
+    return kept, validating
+
+
+@contextmanager
+def naming_validation_data() -> Iterator[None]:
+    """Errors about X and y are about X_val and y_val here."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        message = re.sub(r"\b([Xy])\b(?!_)", r"\1_val", str(error))
+        raise type(error)(message) from error

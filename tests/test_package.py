@@ -1,0 +1,36 @@
+"""The package as a whole: where it stands unbuilt, and whom its warnings point at."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import crmsprop
+from crmsprop import MLPClassifier
+from crmsprop.schedules import schedule_from_config
+
+
+def test_a_source_tree_that_was_not_built_says_what_to_do(tmp_path):
+    package = Path(crmsprop.__file__).parent
+    shutil.copytree(
+        package, tmp_path / "crmsprop", ignore=shutil.ignore_patterns("*.so", "*.pyd", "*.c", "__pycache__")
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "crmsprop", "train"], cwd=tmp_path, env={}, capture_output=True, text=True
+    )
+    assert run.returncode == 1
+    assert f"kernels are not compiled in {tmp_path / 'crmsprop' / 'kernels'}" in run.stderr
+    assert 'run "pip install ."' in run.stderr
+
+
+def test_warnings_point_at_the_line_of_the_user(tmp_path):
+    model = MLPClassifier((), max_epochs=1, random_state=np.random.RandomState(0)).fit([[0.0], [1.0]], [0, 1])
+    with pytest.warns(UserWarning, match="random_state is a generator") as caught:
+        model.save(tmp_path / "model.crms")
+    assert [Path(warning.filename) for warning in caught] == [Path(__file__)]
+    with pytest.warns(UserWarning, match="is not imported from a file") as caught:
+        schedule_from_config({"class": "Product", "terms": [{"function": "module:name"}]})
+    assert [Path(warning.filename) for warning in caught] == [Path(__file__)]
