@@ -3,6 +3,7 @@
 A message names the parameter, the rule and the value: ``rho must be in [0, 1), got 1.2``.
 """
 
+import functools
 import math
 import numbers
 import sys
@@ -33,18 +34,24 @@ def check_real(name: str, value: Any, interval: str) -> float:
     ValueError
         If `value` is NaN, outside of `interval`, or too large for a float.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
         raise TypeError(f"{name} must be a number in {interval}, got {shown(value)}")
     try:
         number = float(value)
     except OverflowError:  # an integer beyond the largest float, in no interval: as NaN below
         number = math.nan
-    low, high = (float(end) for end in interval[1:-1].split(","))
+    low, high = _ends(interval)
     above = number >= low if interval[0] == "[" else number > low
     below = number <= high if interval[-1] == "]" else number < high
     if math.isnan(number) or not (above and below):
         raise ValueError(f"{name} must be in {interval}, got {shown(value)}")
     return number
+
+
+@functools.cache
+def _ends(interval: str) -> tuple[float, float]:
+    low, high = interval[1:-1].split(",")
+    return float(low), float(high)
 
 
 def check_integer(name: str, value: Any, minimum: int) -> int:

@@ -3,9 +3,8 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from kernel_calls import COMPILED
+from kernel_calls import COMPILED, REFERENCE
 
-from crmsprop.kernels import reference
 from crmsprop.kernels.geometry import ConvGeometry
 from crmsprop.kernels.rule import RMSpropRates, RMSpropRule
 
@@ -49,11 +48,18 @@ def rmsprop_arguments():
     lists = ("params", "grads", "mean_squares", "means", "velocities", "averages", "sums")
     return {
         **{name: [zeros(3, 4), zeros(5)] for name in lists},
-        "rates": [RMSpropRates(0.1), RMSpropRates(0.1, l2=0.1)],
+        "rates": [RMSpropRates(0.1), RMSpropRates(l2=0.1, weight_decay=0.1)],
         "scales": [1.0, 0.5],
         "rule": RMSpropRule(momentum=0.5),
+        "learning_rate": 0.1,
         "n_threads": 1,
     }
+
+
+def rmsprop_update_arguments():
+    names = ("param", "grad", "mean_square", "mean", "velocity", "average")
+    numbers = {"learning_rate": 0.1, "l2": 0.1, "weight_decay": 0.1, "grad_scale": 0.5}
+    return {**{name: zeros(3, 4) for name in names}, **numbers, "rule": RMSpropRule(momentum=0.5), "n_threads": 1}
 
 
 def dense_arguments():
@@ -102,6 +108,11 @@ CALLS = {
         rmsprop_arguments,
         frozenset({"params", "mean_squares", "means", "velocities", "averages", "sums"}),
         frozenset({"means", "velocities", "averages", "sums"}),
+    ),
+    "rmsprop_update": Call(
+        rmsprop_update_arguments,
+        frozenset({"param", "mean_square", "mean", "velocity", "average"}),
+        frozenset({"mean", "velocity", "average"}),
     ),
     "dense_forward": Call(dense_arguments, frozenset({"out"}), frozenset({"bias"})),
     "dense_backward": Call(dense_backward_arguments, frozenset({"dx", "dweight", "dbias"}), frozenset({"dx", "dbias"})),
@@ -161,7 +172,7 @@ def outcome(function, arguments):
 def both(name, spoil):
     """The outcome of a spoiled call in both implementations, which must agree."""
     outcomes = []
-    for implementation in (COMPILED, reference):
+    for implementation in (COMPILED, REFERENCE):
         arguments = CALLS[name].arguments()
         for array in arrays_of(arguments):
             array[...] = 1 if array.dtype != I64 else 0  # so that a change shows

@@ -13,23 +13,42 @@ import numpy as np
 
 from crmsprop import kernels
 from crmsprop.kernels import reference
-from crmsprop.kernels.rule import RMSpropRates, RMSpropRule
+from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
 
 MODULES = {
-    "_rmsprop": ("rmsprop_accumulate", "rmsprop_check", "rmsprop_squares", "rmsprop_step"),
+    "_rmsprop": ("RMSpropArrays", "rmsprop_accumulate", "rmsprop_check", "rmsprop_squares", "rmsprop_update"),
     "_dense": ("dense_scratch", "dense_forward", "dense_backward"),
     "_conv2d": ("conv2d_scratch", "conv2d_forward", "conv2d_backward"),
     "_pool": ("max_pool2d_forward", "max_pool2d_backward"),
     "_elementwise": ("relu_forward", "relu_backward", "dropout", "gather"),
     "_softmax": ("softmax", "cross_entropy"),
 }
-COMPILED = SimpleNamespace(
-    **{
-        name: getattr(importlib.import_module(f"crmsprop.kernels.{module}"), name)
+
+
+def step_of(arrays):
+    """RMSpropArrays made for one step: a kernel like the others, all arrays among its arguments."""
+
+    def rmsprop_step(
+        params, grads, mean_squares, means, velocities, averages, sums, rates, scales, rule, learning_rate, n_threads
+    ):
+        state = RMSpropState(mean_squares, means, velocities, averages, sums)
+        arrays(params, state, rates).step(grads, learning_rate, rule, scales, n_threads)
+
+    return rmsprop_step
+
+
+def kernels_in(package, *, in_modules):
+    """The kernels of one implementation, and rmsprop_step."""
+    found = {
+        name: getattr(importlib.import_module(f"{package}.{module}") if in_modules else package, name)
         for module, names in MODULES.items()
         for name in names
     }
-)
+    return SimpleNamespace(**found, rmsprop_step=step_of(found["RMSpropArrays"]))
+
+
+COMPILED = kernels_in("crmsprop.kernels", in_modules=True)
+REFERENCE = kernels_in(reference, in_modules=False)
 ISAS = kernels.supported_isas()
 IMPLEMENTATIONS = ("reference", *ISAS)
 DTYPES = (np.float32, np.float64)
@@ -46,7 +65,7 @@ def implementation(name):
     before = kernels.active_isa()
     kernels.use_isa(before if name == "reference" else name)
     try:
-        yield reference if name == "reference" else COMPILED
+        yield REFERENCE if name == "reference" else COMPILED
     finally:
         kernels.use_isa(before)
 
@@ -124,19 +143,26 @@ def _written(argument):
 # one function a kernel: arrays in, the written arrays out
 
 
-def rmsprop_step(kernel, arrays, rates, l2s, rho=0.9, epsilon=1e-8, momentum=0.0, n_threads=2, shift=0):
-    """`arrays` are the lists params, grads, mean_squares, means, velocities; returns the four that are written."""
-    params, grads, *states = arrays
+def rmsprop_step(kernel, arrays, rates, l2s, scales=None, n_threads=2, shift=0, **options):
+    """`arrays` are the lists params, grads, mean_squares, means, velocities and perhaps averages and sums.
+
+    Returns those that are written, all but the second. `options` are the oracle's.
+    """
+    params, grads, *states = [*arrays, None, None][:7]
     states = [None if state is None else [InOut(array) for array in state] for state in states]
-    changed = [[InOut(param) for param in params], list(grads), *states, None, None]
-    settings = [
-        RMSpropRates(1.0 if momentum else rate, rate if momentum else 1.0, l2)
-        for rate, l2 in zip(rates, l2s, strict=True)
-    ]
-    rule = RMSpropRule(rho, epsilon_outside=epsilon, momentum=momentum)
-    written = call(kernel.rmsprop_step, *changed, settings, None, rule, n_threads, shift=shift)
+    rule, weight_decay = rule_of(**options)
+    settings = [RMSpropRates(rate, l2, weight_decay) for rate, l2 in zip(rates, l2s, strict=True)]
+    changed = [[InOut(param) for param in params], list(grads), *states]
+    written = call(kernel.rmsprop_step, *changed, settings, scales, rule, 123.0, n_threads, shift=shift)
     present = iter(written)
-    return [None if state is None else next(present) for state in (params, *states)] if params else [params, *states]
+    found = [None if state is None else next(present) for state in (params, *states)] if params else [params, *states]
+    return found[: len(arrays) - 1]
+
+
+def rule_of(rho=0.9, epsilon=1e-8, eps_in_sqrt=False, weight_decay=0.0, centered=False, **options):
+    """The rule of the oracle's options, and the decay, which is no part of it."""
+    inside, outside = (epsilon, 0.0) if eps_in_sqrt else (0.0, epsilon)
+    return RMSpropRule(rho, epsilon_inside=inside, epsilon_outside=outside, **options), weight_decay
 
 
 def dense_forward(kernel, x, weight, bias=None, relu=False, n_threads=2, shift=0):

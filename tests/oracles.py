@@ -25,31 +25,47 @@ def divide(a, b):
     return math.nan if a == 0 or math.isnan(a) or math.isnan(b) else math.copysign(INF, a) * math.copysign(1.0, b)
 
 
-def rmsprop_element(param, grad, state, *, learning_rate, rho, epsilon, momentum=0.0, centered=False, l2=0.0):
-    """One step of one element; `state` is (mean_square, mean, velocity). Returns the new parameter and state."""
-    mean_square, mean, velocity = state
-    g = grad + l2 * param if l2 else grad
+def clipped(g, bound):
+    return -bound if g < -bound else bound if g > bound else g
+
+
+def rmsprop_element(
+    param, grad, mean_square, mean, velocity, average, *,
+    learning_rate, rho, epsilon, l2=0.0, weight_decay=0.0, centered=False, momentum=0.0, nesterov=False,
+    eps_in_sqrt=False, lr_in_momentum=False, correction=1.0, clip_value=INF, scale=1.0, ema=0.0,
+):  # fmt: skip
+    """One step of one element: the new parameter, mean square, mean, velocity and average."""
+    g = clipped(grad * scale, clip_value)
+    if l2:
+        g = g + l2 * param
     mean_square = rho * mean_square + (1.0 - rho) * (g * g)
-    spread = mean_square
+    spread = mean_square * correction
     if centered:
         mean = rho * mean + (1.0 - rho) * g
-        spread = mean_square - mean * mean
+        spread = spread - (mean * correction) * (mean * correction)
         spread = 0.0 if spread < 0 else spread
-    scaled = divide(g, math.sqrt(spread) + epsilon)
-    if momentum:
-        velocity = momentum * velocity + scaled
-        return param - learning_rate * velocity, (mean_square, mean, velocity)
-    return param - divide(learning_rate * g, math.sqrt(spread) + epsilon), (mean_square, mean, velocity)
+    root = math.sqrt(spread + epsilon) if eps_in_sqrt else math.sqrt(spread) + epsilon
+    kept = (1.0 - learning_rate * weight_decay) * param
+    if not momentum:
+        param = kept - divide(learning_rate * g, root)
+    else:
+        added = divide(learning_rate * g if lr_in_momentum else g, root)
+        velocity = momentum * velocity + added
+        move = added + momentum * velocity if nesterov else velocity
+        param = kept - (move if lr_in_momentum else learning_rate * move)
+    return param, mean_square, mean, velocity, ema * average + (1.0 - ema) * param
 
 
-def rmsprop(params, grads, mean_squares, means, velocities, **options):
-    """One step of flat sequences. Returns new params, mean squares, means and velocities as arrays."""
-    columns = [np.asarray(column, np.float64).tolist() for column in (params, grads, mean_squares, means, velocities)]
-    rows = []
-    for param, grad, *state in zip(*columns, strict=True):
-        new, moments = rmsprop_element(param, grad, tuple(state), **options)
-        rows.append((new, *moments))
-    return tuple(np.array([row[i] for row in rows], np.float64) for i in range(4))
+def rmsprop(params, grads, mean_squares, means=None, velocities=None, averages=None, sums=None, **options):
+    """One step of flat sequences: new params, mean squares, means, velocities and averages as arrays.
+
+    State that is not given is 0; `sums` are added to `grads`.
+    """
+    grads = np.asarray(grads, np.float64) if sums is None else floats(sums) + floats(grads)
+    columns = (params, grads, mean_squares, means, velocities, averages)
+    full = [np.zeros(len(grads)) if column is None else floats(column) for column in columns]
+    rows = [rmsprop_element(*row, **options) for row in zip(*(column.tolist() for column in full), strict=True)]
+    return tuple(np.array([row[i] for row in rows], np.float64) for i in range(5))
 
 
 # dense

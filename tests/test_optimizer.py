@@ -35,12 +35,12 @@ class Oracle:
     """One element after another, for one array."""
 
     def __init__(self, param, **options):
-        self.columns = [np.asarray(param, np.float64).flatten(), *np.zeros((3, param.size))]
+        self.columns = [np.asarray(param, np.float64).flatten(), *np.zeros((4, param.size))]
         self.options = {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-8, **options}
 
     def step(self, grad, **changes):
         param, *state = self.columns
-        self.columns = oracles.rmsprop(param, np.ravel(grad), *state, **(self.options | changes))
+        self.columns = oracles.rmsprop(param, np.ravel(grad), *state, None, **(self.options | changes))
         return self.columns[0].reshape(np.shape(grad))
 
 
@@ -76,7 +76,7 @@ def test_the_state_is_that_of_the_formula():
     assert_follows(optimizer, followers, 7, np.float64, 1e-13)
     for i, follower in enumerate(followers):
         for state, column in zip(
-            (optimizer.mean_squares, optimizer.means, optimizer.velocities), follower.columns[1:], strict=True
+            (optimizer.mean_squares, optimizer.means, optimizer.velocities), follower.columns[1:4], strict=True
         ):
             assert state[i].shape == params[i].shape
             assert_allclose(state[i].ravel(), column, rtol=1e-12, atol=1e-14)

@@ -24,6 +24,7 @@ active_kernels = check_choice(
 
 if TYPE_CHECKING or active_kernels == "reference":
     from crmsprop.kernels.reference import (
+        RMSpropArrays,
         conv2d_backward,
         conv2d_forward,
         conv2d_scratch,
@@ -40,7 +41,7 @@ if TYPE_CHECKING or active_kernels == "reference":
         rmsprop_accumulate,
         rmsprop_check,
         rmsprop_squares,
-        rmsprop_step,
+        rmsprop_update,
         softmax,
     )
 else:
@@ -48,10 +49,17 @@ else:
     from crmsprop.kernels._dense import dense_backward, dense_forward, dense_scratch
     from crmsprop.kernels._elementwise import dropout, gather, relu_backward, relu_forward
     from crmsprop.kernels._pool import max_pool2d_backward, max_pool2d_forward
-    from crmsprop.kernels._rmsprop import rmsprop_accumulate, rmsprop_check, rmsprop_squares, rmsprop_step
+    from crmsprop.kernels._rmsprop import (
+        RMSpropArrays,
+        rmsprop_accumulate,
+        rmsprop_check,
+        rmsprop_squares,
+        rmsprop_update,
+    )
     from crmsprop.kernels._softmax import cross_entropy, softmax
 
 __all__ = [
+    "RMSpropArrays",
     "active_isa",
     "active_kernels",
     "conv2d_backward",
@@ -72,7 +80,7 @@ __all__ = [
     "rmsprop_accumulate",
     "rmsprop_check",
     "rmsprop_squares",
-    "rmsprop_step",
+    "rmsprop_update",
     "softmax",
     "supported_isas",
     "use_isa",

@@ -12,3 +12,13 @@ cpdef ndarray an_array(object array, str name, Py_ssize_t index=*)
 cdef int separate_lists(tuple names, tuple lists, Py_ssize_t n_written) except -1
 cdef int as_long(list values, str name, Py_ssize_t count) except -1
 cdef int separate(tuple names, tuple arrays, Py_ssize_t n_written) except -1
+
+# Memory of an array, and which it is: a number among the lists, and in its list.
+ctypedef struct interval:
+    char *begin
+    char *end
+    Py_ssize_t which
+    Py_ssize_t index
+
+cdef interval *merged(tuple lists, Py_ssize_t *count) except NULL
+cdef bint meets_any(const interval *sorted, Py_ssize_t count, const char *begin, Py_ssize_t size) noexcept nogil

@@ -119,17 +119,31 @@ cdef int separate(tuple names, tuple arrays, Py_ssize_t n_written) except -1:
     return 0
 
 
-ctypedef struct interval:
-    char *begin
-    char *end
-    Py_ssize_t which  # of the lists
-    Py_ssize_t index  # in the list
-
-
 cdef int by_address(const void *a, const void *b) noexcept nogil:
     cdef const interval *first = <const interval *>a
     cdef const interval *second = <const interval *>b
     return (first.begin > second.begin) - (first.begin < second.begin)
+
+
+cdef interval *sorted_intervals(tuple lists, Py_ssize_t *total) except NULL:
+    """Where the arrays of some lists lie, by address; None is no list. The caller frees it."""
+    cdef Py_ssize_t which, i
+    total[0] = 0
+    for values in lists:
+        total[0] += 0 if values is None else len(values)
+    cdef interval *found = <interval *>malloc(max(total[0], 1) * sizeof(interval))
+    if found == NULL:
+        raise MemoryError()
+    total[0] = 0
+    for which in range(len(lists)):
+        for i in range(0 if lists[which] is None else len(lists[which])):
+            if np.PyArray_SIZE(<ndarray>(<list>lists[which])[i]):
+                found[total[0]].begin = <char *>np.PyArray_DATA(<ndarray>(<list>lists[which])[i])
+                found[total[0]].end = found[total[0]].begin + np.PyArray_NBYTES(<ndarray>(<list>lists[which])[i])
+                found[total[0]].which, found[total[0]].index = which, i
+                total[0] += 1
+    qsort(found, total[0], sizeof(interval), by_address)
+    return found
 
 
 cdef int separate_lists(tuple names, tuple lists, Py_ssize_t n_written) except -1:
@@ -137,25 +151,38 @@ cdef int separate_lists(tuple names, tuple lists, Py_ssize_t n_written) except -
 
     Sorted by address, a written array may not begin before all others have ended, nor any before the written ones have.
     """
-    cdef Py_ssize_t total = 0, which, i
-    for values in lists:
-        total += 0 if values is None else len(values)
-    cdef interval *found = <interval *>malloc(max(total, 1) * sizeof(interval))
-    if found == NULL:
-        raise MemoryError()
-    total = 0
-    for which in range(len(lists)):
-        for i in range(0 if lists[which] is None else len(lists[which])):
-            if np.PyArray_SIZE(<ndarray>(<list>lists[which])[i]):
-                found[total].begin = <char *>np.PyArray_DATA(<ndarray>(<list>lists[which])[i])
-                found[total].end = found[total].begin + np.PyArray_NBYTES(<ndarray>(<list>lists[which])[i])
-                found[total].which, found[total].index = which, i
-                total += 1
-    qsort(found, total, sizeof(interval), by_address)
+    cdef Py_ssize_t total
+    cdef interval *found = sorted_intervals(lists, &total)
     try:
         return sweep(names, found, total, n_written)
     finally:
         free(found)
+
+
+cdef interval *merged(tuple lists, Py_ssize_t *count) except NULL:
+    """The memory of the arrays of some lists, by address, neighbours made one. The caller frees it."""
+    cdef Py_ssize_t total, i
+    cdef interval *found = sorted_intervals(lists, &total)
+    count[0] = 0
+    for i in range(total):
+        if count[0] and found[i].begin <= found[count[0] - 1].end:
+            found[count[0] - 1].end = max(found[count[0] - 1].end, found[i].end)
+        else:
+            found[count[0]] = found[i]
+            count[0] += 1
+    return found
+
+
+cdef bint meets_any(const interval *sorted, Py_ssize_t count, const char *begin, Py_ssize_t size) noexcept nogil:
+    """Whether `size` bytes from `begin` on share memory with one of the intervals that `merged` made."""
+    cdef Py_ssize_t low = 0, high = count, middle
+    while low < high:  # the first that ends behind `begin`
+        middle = (low + high) // 2
+        if sorted[middle].end > begin:
+            high = middle
+        else:
+            low = middle + 1
+    return low < count and size > 0 and sorted[low].begin < begin + size
 
 
 cdef int sweep(tuple names, const interval *found, Py_ssize_t total, Py_ssize_t n_written) except -1:

@@ -16,7 +16,18 @@ cdef extern from *:
     #define CRM_OPENMP 0
     static int omp_get_max_threads(void) { return 1; }
     #endif
+    #if defined(__linux__)
+    #include <sched.h>
+    static int crm_affinity(void)
+    {
+        cpu_set_t set;
+        return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : -1;
+    }
+    #else
+    static int crm_affinity(void) { return -1; }
+    #endif
     """
+    int crm_affinity() noexcept nogil
     const int CRM_OPENMP
     int omp_get_max_threads() noexcept nogil
 
@@ -26,6 +37,8 @@ LEVELS = ("baseline", "v3", "v4")
 cdef double SMALL_WORK = 5e4
 
 cdef bint forked = False
+cdef int cores = 0  # joblib's count, which reads files, for the affinity that it was counted under
+cdef int cores_affinity = 0
 
 
 def supported_isas():
@@ -51,19 +64,33 @@ def openmp_version():
     return CRM_OPENMP
 
 
-def effective_n_threads(n_threads=None):
+cpdef int effective_n_threads(n_threads=None) except -1:
     """Number of threads that `n_threads` stands for in this process now.
 
     None means every core that this process may use: the smallest of the CPU affinity, the cgroup quota and
     ``omp_get_max_threads()``, so that OMP_NUM_THREADS, joblib and threadpoolctl are obeyed.
     """
     if n_threads is None:
-        return 1 if forked else min(omp_get_max_threads(), joblib.cpu_count())
+        return 1 if forked else min(omp_get_max_threads(), usable_cores())
     if isinstance(n_threads, bool) or not hasattr(type(n_threads), "__index__"):
         raise TypeError(f"n_threads must be None or an integer of at least 1, got {n_threads!r}")
     if n_threads < 1:
         raise ValueError(f"n_threads must be None or an integer of at least 1, got {n_threads!r}")
     return 1 if forked or not CRM_OPENMP else min(int(n_threads), 1024)
+
+
+cdef int usable_cores() except -1:
+    """Cores that the affinity and the cgroup quota leave; counted again when the affinity has changed."""
+    global cores, cores_affinity
+    cdef int affinity = crm_affinity()
+    if cores == 0 or affinity != cores_affinity:
+        cores, cores_affinity = joblib.cpu_count(), affinity
+    return cores
+
+
+cdef int team_for(object n_threads, double work) except -1:
+    """As `team`, from a user's `n_threads`, which is looked at only where the work is large enough to share."""
+    return 1 if forked or work < SMALL_WORK else effective_n_threads(n_threads)
 
 
 cdef int team(int n_threads, double work) noexcept nogil:

@@ -5,8 +5,9 @@ from cython.parallel cimport prange
 from libc.stdlib cimport free, malloc
 from numpy cimport ndarray
 
-from crmsprop.kernels._boundary cimport an_array, as_long, reads, real_of, same_shape, separate_lists, writes
-from crmsprop.kernels._cpu cimport isa, team
+from crmsprop.kernels._boundary cimport (
+    an_array, as_long, interval, meets_any, merged, reads, real_of, same_shape, separate, separate_lists, writes)
+from crmsprop.kernels._cpu cimport isa, team, team_for
 
 np.import_array()
 
@@ -28,30 +29,88 @@ cdef extern from "rmsprop.h":
     ctypedef struct crm_rmsprop_kernels:
         void block(const crm_rmsprop_array *, isize, const crm_rmsprop_rule *, isize, isize) noexcept nogil
         void accumulate(const crm_rmsprop_array *, isize, isize, isize) noexcept nogil
-        double squares(const crm_rmsprop_array *, isize, isize) noexcept nogil
+        double squares(const crm_rmsprop_array *, isize, isize, isize) noexcept nogil
     const crm_rmsprop_kernels *crm_rmsprop[3][2]
 
-# Elements a block: 64 KB of each float32 array. The grid never depends on the number of threads.
-cdef isize BLOCK = 16384
-
+# Elements a block: 16 KB of each float32 array, about a microsecond. The grid never depends on the number of threads.
+cdef isize BLOCK = 4096
 
 cdef tuple NAMES = ("params", "mean_squares", "means", "velocities", "averages", "sums", "grads")
+cdef tuple NAMES_OF_ONE = ("param", "mean_square", "mean", "velocity", "average", "sum", "grad")
+cdef enum:
+    COLUMNS = 6  # of NAMES: what a step writes
+
+ctypedef struct setting:
+    double learning_rate, weight_decay
+    bint own_rate
+
+
+cdef isize blocks_of(isize size) noexcept nogil:
+    return (size + BLOCK - 1) // BLOCK
+
+
+cdef void **slot(crm_rmsprop_array *entry, int column) noexcept nogil:
+    """Where an entry holds the address of its array of one of NAMES."""
+    cdef void **found[COLUMNS]
+    found[0], found[1], found[2] = &entry.param, &entry.mean_square, &entry.mean
+    found[3], found[4], found[5] = &entry.velocity, &entry.average, &entry.sum
+    return found[column]
+
+
+cdef void *companion(object given, ndarray param, int type_number, bint written, str name, Py_ssize_t i,
+                     str param_name="params") except? NULL:
+    """Address of the gradient or state that belongs to params[i]."""
+    cdef ndarray array = an_array(given, name, i)
+    same_shape(array, name, param, param_name, i)
+    if written:
+        return writes(array, name, type_number, np.PyArray_NDIM(array), i)
+    return reads(array, name, type_number, np.PyArray_NDIM(array), i)
+
+
+cdef int read_rule(rule, crm_rmsprop_rule *into, double *scale, bint *lr_in_momentum) except -1:
+    (into.rho, into.correction, into.epsilon_inside, into.epsilon_outside, into.momentum, into.nesterov,
+     lr_in_momentum[0], into.clip_value, scale[0], into.ema) = rule
+    return 0
+
+
+cdef void set_rates(crm_rmsprop_array *entry, double learning_rate, double weight_decay, bint lr_in_momentum) noexcept:
+    """The learning rate acts before the momentum, or after it."""
+    cdef bint inside = lr_in_momentum or entry.velocity == NULL
+    entry.rate_inside = learning_rate if inside else 1.0
+    entry.rate_outside = 1.0 if inside else learning_rate
+    entry.keep = 1.0 - learning_rate * weight_decay
+
+
+cdef int update(const crm_rmsprop_kernels *kernels, const crm_rmsprop_array *arrays, isize count, isize total,
+                const crm_rmsprop_rule *rule, int threads) except -1:
+    """Every block of the arrays, taken as one long row."""
+    cdef isize block
+    with nogil:
+        if threads == 1:
+            kernels.block(arrays, count, rule, 0, total)
+        else:
+            for block in prange(blocks_of(total), num_threads=threads, schedule="static"):
+                kernels.block(arrays, count, rule, block * BLOCK, min((block + 1) * BLOCK, total))
+    return 0
 
 
 cdef class Table:
-    """The arrays of one call, checked, as the C kernel reads them."""
+    """Entries for a list of arrays, as the C kernel reads them."""
 
     cdef crm_rmsprop_array *arrays
     cdef Py_ssize_t count
     cdef isize total
     cdef int type_number
 
-    def __cinit__(self, list params not None, str name):
+    cdef int begin(self, list params, str name) except -1:
+        """Make room for `params`, all of the dtype of the first."""
         self.count = len(params)
+        self.total = 0
         self.type_number = real_of(an_array(params[0], name, 0), name, 0) if params else np.NPY_DOUBLE
         self.arrays = <crm_rmsprop_array *>malloc(max(self.count, 1) * sizeof(crm_rmsprop_array))
         if self.arrays == NULL:
             raise MemoryError()
+        return 0
 
     def __dealloc__(self):
         free(self.arrays)
@@ -70,56 +129,137 @@ cdef class Table:
         return crm_rmsprop[isa][self.type_number == np.NPY_DOUBLE]
 
 
-cdef isize blocks_of(isize size) noexcept nogil:
-    return (size + BLOCK - 1) // BLOCK
+cdef class RMSpropArrays(Table):
+    """Parameters and their state, checked once and updated by every step; see reference.RMSpropArrays."""
+
+    cdef tuple columns  # a list of arrays, or None, for each of NAMES but the last
+    cdef list rates
+    cdef interval *written  # where no gradient may lie, by address
+    cdef Py_ssize_t n_written
+    cdef object rule  # the one that c_rule, scale and lr_in_momentum were read from
+    cdef crm_rmsprop_rule c_rule
+    cdef double scale
+    cdef bint lr_in_momentum, busy
+
+    def __init__(self, list params not None, state not None, list rates not None):
+        if self.columns is not None:
+            raise RuntimeError("RMSpropArrays must be initialized once")
+        self.begin(params, "params")
+        lists = (params, *state)
+        for name, values in zip(NAMES[:COLUMNS], lists, strict=True):
+            if name == "mean_squares" and values is None:
+                raise TypeError("mean_squares must be a list of arrays, got None")
+            as_long(values, name, self.count)
+        as_long(rates, "rates", self.count)
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            self.place(i, an_array(params[i], "params", i))
+            self.take_addresses(i, lists)
+        separate_lists(NAMES, lists, COLUMNS)
+        self.written = merged(lists, &self.n_written)
+        self.rates = [tuple(one) for one in rates]
+        self.columns = tuple([None if values is None else list(values) for values in lists])
+
+    def __dealloc__(self):
+        free(self.written)
+
+    cdef int take_addresses(self, Py_ssize_t i, tuple lists) except -1:
+        cdef int column
+        for column in range(COLUMNS):
+            if lists[column] is not None:
+                slot(self.arrays + i, column)[0] = companion(
+                    lists[column][i], lists[0][i], self.type_number, True, NAMES[column], i)
+        return 0
+
+    def step(self, list grads not None, double learning_rate, rule not None, list scales, n_threads):
+        """Update every array in place; see reference.RMSpropArrays.step."""
+        if self.columns is None:
+            raise RuntimeError("RMSpropArrays must be initialized")
+        if self.busy:
+            raise RuntimeError("these arrays are being updated in another thread: a step must end before the next")
+        as_long(grads, "grads", self.count)
+        as_long(scales, "scales", self.count)
+        cdef int threads = team_for(n_threads, self.total)
+        if rule is not self.rule:
+            read_rule(rule, &self.c_rule, &self.scale, &self.lr_in_momentum)
+            self.rule = rule
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            self.check_unmoved(i)
+            self.take_gradient(i, grads)
+            self.take_rates(i, learning_rate, scales)
+        self.busy = True
+        try:
+            update(self.kernels(), self.arrays, self.count, self.total, &self.c_rule, threads)
+        finally:
+            self.busy = False
+
+    cdef int check_unmoved(self, Py_ssize_t i) except -1:
+        """An array that was resized, or made read-only, since it was checked must not be written."""
+        cdef int column
+        cdef ndarray array
+        cdef list values
+        for column in range(COLUMNS):
+            values = self.columns[column]
+            if values is not None:
+                array = <ndarray>values[i]
+                if (writes(array, NAMES[column], self.type_number, np.PyArray_NDIM(array), i)
+                        != slot(self.arrays + i, column)[0] or np.PyArray_SIZE(array) != self.arrays[i].size):
+                    raise ValueError(f"{NAMES[column]}[{i}] must keep its memory and its size, "
+                                     "got one that was resized")
+        return 0
+
+    cdef int take_gradient(self, Py_ssize_t i, list grads) except -1:
+        cdef ndarray param = <ndarray>(<list>self.columns[0])[i]
+        cdef const char *grad = <const char *>companion(grads[i], param, self.type_number, False, "grads", i)
+        if meets_any(self.written, self.n_written, grad, np.PyArray_NBYTES(<ndarray>grads[i])):
+            separate_lists(NAMES, (*self.columns, grads), COLUMNS)
+        self.arrays[i].grad = grad
+        return 0
+
+    cdef int take_rates(self, Py_ssize_t i, double learning_rate, list scales) except -1:
+        cdef object own
+        cdef double l2, weight_decay
+        own, l2, weight_decay = <tuple>self.rates[i]
+        self.arrays[i].l2 = l2
+        self.arrays[i].grad_scale = self.scale if scales is None else self.scale * <double>scales[i]
+        set_rates(self.arrays + i, learning_rate if own is None else own, weight_decay, self.lr_in_momentum)
+        return 0
 
 
-def rmsprop_check(list params not None):
-    """TypeError or ValueError unless rmsprop_step can update every one of `params` in place."""
-    cdef Table table = Table(params, "params")
-    cdef Py_ssize_t i
-    for i in range(table.count):
-        writes(params[i], "params", table.type_number, np.PyArray_NDIM(params[i]), i)
-
-
-def rmsprop_step(list params not None, list grads not None, list mean_squares not None, list means, list velocities,
-                 list averages, list sums, list rates not None, list scales, rule, int n_threads):
-    """Update `params` and their state in place; see reference.rmsprop_step."""
-    cdef Table table = Table(params, "params")
-    for name, values in (("grads", grads), ("mean_squares", mean_squares), ("means", means),
-                         ("velocities", velocities), ("averages", averages), ("sums", sums), ("rates", rates),
-                         ("scales", scales)):
-        as_long(values, name, table.count)
-    cdef Py_ssize_t i
-    cdef ndarray param
-    cdef crm_rmsprop_array *entry
-    for i in range(table.count):
-        param = an_array(params[i], "params", i)
-        table.place(i, param)
-        entry = table.arrays + i
-        entry.param = writes(param, "params", table.type_number, np.PyArray_NDIM(param), i)
-        entry.grad = companion(grads[i], param, table.type_number, False, "grads", i)
-        entry.mean_square = companion(mean_squares[i], param, table.type_number, True, "mean_squares", i)
-        if means is not None:
-            entry.mean = companion(means[i], param, table.type_number, True, "means", i)
-        if velocities is not None:
-            entry.velocity = companion(velocities[i], param, table.type_number, True, "velocities", i)
-        if averages is not None:
-            entry.average = companion(averages[i], param, table.type_number, True, "averages", i)
-        if sums is not None:
-            entry.sum = companion(sums[i], param, table.type_number, True, "sums", i)
-    separate_lists(NAMES, (params, mean_squares, means, velocities, averages, sums, grads), 6)
-    set_rates(table, rates, scales)
-    run(table, rule, n_threads)
+def rmsprop_update(ndarray param not None, grad, mean_square, mean, velocity, average, double learning_rate, double l2,
+                   double weight_decay, double grad_scale, rule not None, n_threads):
+    """Update one array in place; see reference.rmsprop_update."""
+    cdef int type_number = real_of(param, "param")
+    cdef crm_rmsprop_array entry
+    cdef crm_rmsprop_rule c_rule
+    cdef double scale
+    cdef bint lr_in_momentum
+    cdef int column
+    cdef tuple arrays = (param, mean_square, mean, velocity, average, None, grad)
+    entry.start, entry.size, entry.l2 = 0, np.PyArray_SIZE(param), l2
+    for column in range(COLUMNS):
+        slot(&entry, column)[0] = NULL
+        if arrays[column] is not None or column == 1:
+            slot(&entry, column)[0] = companion(
+                arrays[column], param, type_number, True, NAMES_OF_ONE[column], -1, "param")
+    entry.grad = companion(grad, param, type_number, False, "grad", -1, "param")
+    separate(NAMES_OF_ONE, arrays, COLUMNS)
+    read_rule(rule, &c_rule, &scale, &lr_in_momentum)
+    entry.grad_scale = scale * grad_scale
+    set_rates(&entry, learning_rate, weight_decay, lr_in_momentum)
+    cdef int threads = team_for(n_threads, entry.size)
+    update(crm_rmsprop[isa][type_number == np.NPY_DOUBLE], &entry, 1, entry.size, &c_rule, threads)
 
 
 def rmsprop_accumulate(list grads not None, list sums not None, int n_threads):
     """sums += grads; see reference.rmsprop_accumulate."""
-    cdef Table table = Table(sums, "sums")
+    cdef Table table = Table()
+    table.begin(sums, "sums")
     as_long(grads, "grads", table.count)
     cdef Py_ssize_t i
     for i in range(table.count):
-        table.place(i, sums[i])
+        table.place(i, an_array(sums[i], "sums", i))
         table.arrays[i].sum = writes(sums[i], "sums", table.type_number, np.PyArray_NDIM(sums[i]), i)
         table.arrays[i].grad = companion(grads[i], sums[i], table.type_number, False, "grads", i, "sums")
     separate_lists(("sums", "grads"), (sums, grads), 1)
@@ -133,69 +273,46 @@ def rmsprop_accumulate(list grads not None, list sums not None, int n_threads):
 
 def rmsprop_squares(list grads not None, list sums, int n_threads):
     """Sum of squares of each gradient, in float64; see reference.rmsprop_squares."""
-    cdef Table table = Table(grads, "grads")
+    cdef Table table = Table()
+    table.begin(grads, "grads")
     as_long(sums, "sums", table.count)
     cdef Py_ssize_t i
     for i in range(table.count):
-        table.place(i, grads[i])
+        table.place(i, an_array(grads[i], "grads", i))
         table.arrays[i].grad = reads(grads[i], "grads", table.type_number, np.PyArray_NDIM(grads[i]), i)
         if sums is not None:
             table.arrays[i].sum = companion(sums[i], grads[i], table.type_number, True, "sums", i, "grads")
-    return [squares_of(table, i, n_threads) for i in range(table.count)]
+    return squares_of(table, n_threads)
 
 
-cdef double squares_of(Table table, Py_ssize_t i, int n_threads):
-    """Blocks of an array in parallel, their sums added in order: the same bits for any number of threads."""
-    cdef const crm_rmsprop_kernels *kernels = table.kernels()
-    cdef const crm_rmsprop_array *array = table.arrays + i
-    cdef isize blocks = blocks_of(array.size), block
-    cdef double *parts = <double *>malloc(max(blocks, 1) * sizeof(double))
-    if parts == NULL:
-        raise MemoryError()
-    cdef int threads = team(n_threads, array.size)
-    for block in prange(blocks, nogil=True, num_threads=threads, schedule="static"):
-        parts[block] = kernels.squares(array, block * BLOCK, min((block + 1) * BLOCK, array.size))
-    cdef double total = 0
-    for block in range(blocks):
-        total += parts[block]
-    free(parts)
-    return total
-
-
-cdef void *companion(object given, ndarray param, int type_number, bint written, str name, Py_ssize_t i,
-                     str param_name="params") except? NULL:
-    """Address of the gradient or state that belongs to params[i]."""
-    cdef ndarray array = an_array(given, name, i)
-    same_shape(array, name, param, param_name, i)
-    if written:
-        return writes(array, name, type_number, np.PyArray_NDIM(array), i)
-    return reads(array, name, type_number, np.PyArray_NDIM(array), i)
-
-
-cdef int set_rates(Table table, list rates, list scales) except -1:
-    """Neighbours mostly share one tuple: it is unpacked once."""
-    cdef object last = None
-    cdef double inside = 0, outside = 0, l2 = 0, keep = 0
+cdef list squares_of(Table table, int n_threads):
+    """Every array in blocks of its own, in one parallel region; the sums of the blocks are added in order."""
+    cdef isize n_blocks = 0, block
     cdef Py_ssize_t i
     for i in range(table.count):
-        if rates[i] is not last:
-            last = rates[i]
-            inside, outside, l2, keep = last
-        table.arrays[i].rate_inside, table.arrays[i].rate_outside = inside, outside
-        table.arrays[i].l2, table.arrays[i].keep = l2, keep
-        if scales is not None:
-            table.arrays[i].grad_scale = scales[i]
-    return 0
-
-
-cdef int run(Table table, rule, int n_threads) except -1:
-    cdef crm_rmsprop_rule c_rule
-    (c_rule.rho, c_rule.correction, c_rule.epsilon_inside, c_rule.epsilon_outside, c_rule.momentum, c_rule.nesterov,
-     c_rule.clip_value, c_rule.ema) = rule
+        table.arrays[i].start = n_blocks  # here in blocks
+        n_blocks += blocks_of(table.arrays[i].size)
+    cdef double *parts = <double *>malloc(max(n_blocks, 1) * sizeof(double))
+    if parts == NULL:
+        raise MemoryError()
     cdef const crm_rmsprop_kernels *kernels = table.kernels()
     cdef const crm_rmsprop_array *arrays = table.arrays
-    cdef isize block, count = table.count, total = table.total
-    cdef int threads = team(n_threads, total)
-    for block in prange(blocks_of(total), nogil=True, num_threads=threads, schedule="static"):
-        kernels.block(arrays, count, &c_rule, block * BLOCK, min((block + 1) * BLOCK, total))
-    return 0
+    cdef isize count = table.count
+    cdef int threads = team(n_threads, table.total)
+    for block in prange(n_blocks, nogil=True, num_threads=threads, schedule="static"):
+        parts[block] = kernels.squares(arrays, count, block, BLOCK)
+    totals = [0.0] * table.count
+    for i in range(table.count):
+        for block in range(arrays[i].start, arrays[i].start + blocks_of(arrays[i].size)):
+            totals[i] += parts[block]
+    free(parts)
+    return totals
+
+
+def rmsprop_check(list params not None):
+    """TypeError or ValueError unless RMSpropArrays can update every one of `params` in place."""
+    cdef Table table = Table()
+    table.begin(params, "params")
+    cdef Py_ssize_t i
+    for i in range(table.count):
+        writes(an_array(params[i], "params", i), "params", table.type_number, np.PyArray_NDIM(params[i]), i)

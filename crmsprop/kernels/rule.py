@@ -1,6 +1,7 @@
 """The numbers of an RMSprop step, resolved from its options outside of the loop; shared by the kernel and its twin."""
 
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,25 +21,27 @@ class RMSpropState(NamedTuple):
     averages: Arrays | None = None
     sums: Arrays | None = None
 
+    def only(self, numbers: Iterable[int]) -> "RMSpropState":
+        """Return the state of the parameters of these numbers, in lists of its own."""
+        chosen = list(numbers)
+        others = (None if arrays is None else [arrays[i] for i in chosen] for arrays in self[1:])
+        return RMSpropState([self.mean_squares[i] for i in chosen], *others)
+
 
 class RMSpropRates(NamedTuple):
-    """What may differ from one array to the next.
+    """What may differ from one array to the next; a `learning_rate` of None is that of the step."""
 
-    `inside` and `outside` are the learning rate before and after the momentum, one of them 1; ``keep = 1 -
-    learning_rate * weight_decay``.
-    """
-
-    inside: float = 1e-3
-    outside: float = 1.0
+    learning_rate: float | None = None
     l2: float = 0.0
-    keep: float = 1.0
+    weight_decay: float = 0.0
 
 
 class RMSpropRule(NamedTuple):
     """What all arrays of a step share.
 
     ``correction = 1 / (1 - rho**t)`` with bias correction, else 1. One of the two epsilons is 0. `clip_value` is
-    infinity for none. `ema` is the decay of the average: 0 in the first step, after which the average is the parameter.
+    infinity for none. `scale` is a factor on every gradient: the sign of maximize, the mean over accumulated gradients.
+    `ema` is the decay of the average: 0 in the first step, after which the average is the parameter.
     """
 
     rho: float = 0.9
@@ -47,5 +50,7 @@ class RMSpropRule(NamedTuple):
     epsilon_outside: float = 1e-8
     momentum: float = 0.0
     nesterov: bool = False
+    lr_in_momentum: bool = False
     clip_value: float = math.inf
+    scale: float = 1.0
     ema: float = 0.0

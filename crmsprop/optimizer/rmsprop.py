@@ -1,13 +1,13 @@
 """The optimizer."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crmsprop import kernels
-from crmsprop.errors import check_bool, check_choice, check_integer, check_real
+from crmsprop.errors import check_choice, check_real
 from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
 from crmsprop.optimizer.groups import Array, Group, filled_like, unpack
+from crmsprop.optimizer.options import RMSpropOptions
 from crmsprop.optimizer.presets import PRESETS
 from crmsprop.optimizer.state import check_state_dict, load_state, state_to_dict
 
@@ -77,6 +77,8 @@ class RMSprop:
     ----------
     params : list of ndarray
         The arrays of all groups, in order.
+    options : RMSpropOptions
+        All options but the learning rate, such as ``options.rho``; they stay as they are.
     mean_squares : list of ndarray
         Running mean of the squared gradients, one array a parameter.
     means, velocities, averages : list of ndarray or None
@@ -101,16 +103,38 @@ class RMSprop:
     True
     """
 
+    # No other attribute can be set: rho, say, is read from `options`, and to set it here would do nothing.
+    __slots__ = (
+        "_arrays",
+        "_groups",
+        "_learning_rate",
+        "_n_accumulated",
+        "_rule",
+        "_sums",
+        "_thawed",
+        "_thawed_sums",
+        "averages",
+        "mean_squares",
+        "means",
+        "n_steps",
+        "n_threads",
+        "options",
+        "params",
+        "velocities",
+    )
+
     mean_squares: list[Array]
     means: list[Array] | None
     velocities: list[Array] | None
     averages: list[Array] | None
     n_steps: int
 
-    _thawed: list[int]  # numbers of the parameters that are not frozen, and their arrays
-    _thawed_params: list[Array]
-    _state: RMSpropState
+    _sums: list[Array] | None
     _n_accumulated: int
+    _thawed: list[int]  # numbers of the parameters that are not frozen
+    _thawed_sums: list[Array] | None
+    _arrays: kernels.RMSpropArrays  # these parameters with their state
+    _rule: RMSpropRule | None  # of every step, where it does not move
 
     def __init__(
         self,
@@ -137,26 +161,27 @@ class RMSprop:
         n_threads: int | None = None,
     ) -> None:
         self.learning_rate = learning_rate
-        self.rho = check_real("rho", rho, "[0, 1)")
-        self.epsilon = check_real("epsilon", epsilon, "[0, inf)")
-        self.momentum = check_real("momentum", momentum, "[0, 1)")
-        self.nesterov = check_bool("nesterov", nesterov)
-        self.centered = check_bool("centered", centered)
-        self.eps_in_sqrt = check_bool("eps_in_sqrt", eps_in_sqrt)
-        self.lr_in_momentum = check_bool("lr_in_momentum", lr_in_momentum)
-        self.bias_correction = check_bool("bias_correction", bias_correction)
-        self.initial_mean_square = check_real("initial_mean_square", initial_mean_square, "[0, inf)")
-        self.l2 = check_real("l2", l2, "[0, inf)")
-        self.weight_decay = check_real("weight_decay", weight_decay, "[0, inf)")
-        self.clip_value = _optional("clip_value", clip_value, "(0, inf)")
-        self.clip_norm = _optional("clip_norm", clip_norm, "(0, inf)")
-        self.global_clip_norm = _optional("global_clip_norm", global_clip_norm, "(0, inf)")
-        self.ema = _optional("ema", ema, "[0, 1)")
-        self.accumulate_steps = check_integer("accumulate_steps", accumulate_steps, 1)
-        self.maximize = check_bool("maximize", maximize)
-        self.n_threads = n_threads
+        self.options = RMSpropOptions(
+            rho,
+            epsilon,
+            momentum,
+            nesterov,
+            centered,
+            eps_in_sqrt,
+            lr_in_momentum,
+            bias_correction,
+            initial_mean_square,
+            l2,
+            weight_decay,
+            clip_value,
+            clip_norm,
+            global_clip_norm,
+            ema,
+            accumulate_steps,
+            maximize,
+        )
         kernels.effective_n_threads(n_threads)
-        self._check_combinations()
+        self.n_threads = n_threads
         self.params, self._groups = unpack(list(params))
         self._check_epsilon()
         self.reset()
@@ -177,7 +202,7 @@ class RMSprop:
         --------
         >>> import numpy as np
         >>> from crmsprop import RMSprop
-        >>> RMSprop.preset([np.zeros(3)], "torch", momentum=0.9).rho
+        >>> RMSprop.preset([np.zeros(3)], "torch", momentum=0.9).options.rho
         0.99
         """
         return cls(params, **{**PRESETS[check_choice("name", name, tuple(PRESETS))], **overrides})
@@ -210,34 +235,50 @@ class RMSprop:
         rate = self._learning_rate if learning_rate is None else check_real("learning_rate", learning_rate, "[0, inf)")
         if len(grads) != len(self.params):
             raise ValueError(f"grads must hold one array a parameter, {len(self.params)}, got {len(grads)}")
-        n_threads = kernels.effective_n_threads(self.n_threads)
-        thawed = [grads[i] for i in self._thawed]
-        if self._n_accumulated + 1 < self.accumulate_steps:
-            kernels.rmsprop_accumulate(thawed, self._state.sums or [], n_threads)
-            self._n_accumulated += 1
+        thawed = grads if type(grads) is list and len(self._thawed) == len(grads) else [grads[i] for i in self._thawed]
+        factors = self._clip_factors(thawed)
+        if self._n_accumulated + 1 < self.options.accumulate_steps:
+            self._accumulate(thawed)
             return
-        rates, scales, rule = self._rates(rate), self._scales(thawed, n_threads), self._rule()
-        kernels.rmsprop_step(self._thawed_params, thawed, *self._state, rates, scales, rule, n_threads)
+        self._arrays.step(thawed, rate, self._rule or self.options.rule(self.n_steps), factors, self.n_threads)
         self.n_steps += 1
         self._n_accumulated = 0
 
     def reset(self) -> None:
         """Forget the state: as before the first step, with the parameters as they are now."""
-        self.mean_squares = filled_like(self.params, self.initial_mean_square)
-        self.means = filled_like(self.params) if self.centered else None
-        self.velocities = filled_like(self.params) if self.momentum else None
-        self.averages = None if self.ema is None else [param.copy() for param in self.params]
-        self._sums = filled_like(self.params) if self.accumulate_steps > 1 else None
+        options = self.options
+        self.mean_squares = filled_like(self.params, options.initial_mean_square)
+        self.means = filled_like(self.params) if options.centered else None
+        self.velocities = filled_like(self.params) if options.momentum else None
+        self.averages = None if options.ema is None else [param.copy() for param in self.params]
+        self._sums = filled_like(self.params) if options.accumulate_steps > 1 else None
         self.n_steps = self._n_accumulated = 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What every step needs and none changes."""
+        self._rule = None if self.options.moves else self.options.rule(0)
         self._thawed = [i for i, group in enumerate(self._groups) if not group.frozen]
-        self._thawed_params = [self.params[i] for i in self._thawed]
-        self._state = RMSpropState(
-            [self.mean_squares[i] for i in self._thawed],
-            *(
-                None if column is None else [column[i] for i in self._thawed]
-                for column in (self.means, self.velocities, self.averages, self._sums)
-            ),
+        rates = [self._rates(self._groups[i]) for i in self._thawed]
+        params, state = [self.params[i] for i in self._thawed], self._full_state().only(self._thawed)
+        self._arrays = kernels.RMSpropArrays(params, state, rates)
+        self._thawed_sums = state.sums
+
+    def _rates(self, group: Group) -> RMSpropRates:
+        l2, decay = self.options.l2, self.options.weight_decay
+        return RMSpropRates(
+            group.learning_rate,
+            l2 if group.l2 is None else group.l2,
+            decay if group.weight_decay is None else group.weight_decay,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__ if name != "_arrays"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._prepare()
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of the state: arrays keyed as ``"mean_squares.0"``, and counters.
@@ -265,63 +306,19 @@ class RMSprop:
     def _full_state(self) -> RMSpropState:
         return RMSpropState(self.mean_squares, self.means, self.velocities, self.averages, self._sums)
 
-    def _rates(self, learning_rate: float) -> list[RMSpropRates]:
-        """Settings of each array that is not frozen; those of one group share one object."""
-        made: dict[Group, RMSpropRates] = {}
-        for i in self._thawed:
-            group = self._groups[i]
-            if group not in made:
-                made[group] = self._group_rates(group, learning_rate)
-        return [made[self._groups[i]] for i in self._thawed]
+    def _accumulate(self, grads: list[Array]) -> None:
+        kernels.rmsprop_accumulate(grads, self._thawed_sums or [], kernels.effective_n_threads(self.n_threads))
+        self._n_accumulated += 1
 
-    def _group_rates(self, group: Group, learning_rate: float) -> RMSpropRates:
-        rate = learning_rate if group.learning_rate is None else group.learning_rate
-        inside = self.lr_in_momentum or not self.momentum
-        decay = self.weight_decay if group.weight_decay is None else group.weight_decay
-        l2 = self.l2 if group.l2 is None else group.l2
-        return RMSpropRates(rate if inside else 1.0, 1.0 if inside else rate, l2, 1.0 - rate * decay)
-
-    def _scales(self, grads: list[Array], n_threads: int) -> list[float] | None:
-        """Factor on each gradient, or None where all are 1."""
-        factor = (-1.0 if self.maximize else 1.0) / self.accumulate_steps
-        limit = self.clip_norm or self.global_clip_norm
-        if limit is None:
-            return None if factor == 1.0 else [factor] * len(grads)
-        squares = kernels.rmsprop_squares(grads, self._state.sums, n_threads)
-        if self.global_clip_norm:
-            squares = [math.fsum(squares)] * len(grads)
-        norms = [math.sqrt(square) / self.accumulate_steps for square in squares]
-        for i, norm in zip(self._thawed, norms, strict=True):
-            if not math.isfinite(norm):
-                raise ValueError(f"grads[{i}] must have a finite norm to be clipped, got {norm}; nothing was changed")
-        return [factor * min(1.0, limit / norm) if norm else factor for norm in norms]
-
-    def _rule(self) -> RMSpropRule:
-        """Numbers that all arrays share in the coming step."""
-        correction = 1.0 / (1.0 - self.rho ** (self.n_steps + 1)) if self.bias_correction else 1.0
-        return RMSpropRule(
-            self.rho,
-            correction,
-            self.epsilon if self.eps_in_sqrt else 0.0,
-            0.0 if self.eps_in_sqrt else self.epsilon,
-            self.momentum,
-            self.nesterov,
-            math.inf if self.clip_value is None else self.clip_value,
-            self.ema if self.ema and self.n_steps else 0.0,
-        )
-
-    def _check_combinations(self) -> None:
-        clips = {"clip_value": self.clip_value, "clip_norm": self.clip_norm, "global_clip_norm": self.global_clip_norm}
-        given = [f"{name}={value}" for name, value in clips.items() if value is not None]
-        if len(given) > 1:
-            raise ValueError(f"at most one of {', '.join(clips)} may be given, got {', '.join(given)}")
-        if self.nesterov and not self.momentum:
-            raise ValueError("nesterov needs momentum in (0, 1), got momentum=0.0")
+    def _clip_factors(self, grads: list[Array]) -> list[float] | None:
+        """Factor on each gradient, where a norm is clipped: one more read of all of them."""
+        if self.options.clip_norm is None and self.options.global_clip_norm is None:
+            return None
+        n_threads = kernels.effective_n_threads(self.n_threads)
+        squares = kernels.rmsprop_squares(grads, self._thawed_sums, n_threads)
+        return self.options.clip_factors(squares, self._thawed)
 
     def _check_epsilon(self) -> None:
-        if self.params and self.epsilon > 0 and self.params[0].dtype.type(self.epsilon) == 0:
-            raise ValueError(f"epsilon must not round to 0 in {self.params[0].dtype}, got {self.epsilon}")
-
-
-def _optional(name: str, value: float | None, interval: str) -> float | None:
-    return None if value is None else check_real(name, value, interval)
+        epsilon = self.options.epsilon
+        if self.params and epsilon > 0 and self.params[0].dtype.type(epsilon) == 0:
+            raise ValueError(f"epsilon must not round to 0 in {self.params[0].dtype}, got {epsilon}")

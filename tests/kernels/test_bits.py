@@ -88,13 +88,28 @@ def run_softmax(dtype, **how):
     return [elementwise(COMPILED.softmax, logits, **how), *cross_entropy(COMPILED, logits, labels, weights, **how)]
 
 
+EVERY_OPTION = {
+    "momentum": 0.7, "nesterov": True, "lr_in_momentum": True, "eps_in_sqrt": True, "weight_decay": 0.1,
+    "correction": 1.3, "clip_value": 1.2, "scale": -0.5, "ema": 0.6,
+}  # fmt: skip
+
+
 def run_rmsprop(dtype, kernel=COMPILED, options=True, sizes=(70_000, 0, 3, 40_001), **how):
-    lists = [[normal((size,), dtype, seed) for size in sizes] for seed in range(5)]
+    lists = [[normal((size,), dtype, seed) for size in sizes] for seed in range(7)]
     lists[2] = [np.abs(array) + array**2 for array in lists[2]]
     lists[3:] = lists[3:] if options else [None, None]
     rates, l2s = [0.1 / (i + 1) for i in range(len(sizes))], [0.01 * (i % 2) for i in range(len(sizes))]
-    got = rmsprop_step(kernel, lists, rates, l2s, momentum=0.7 if options else 0.0, **how)
+    got = rmsprop_step(kernel, lists, rates, l2s, **(EVERY_OPTION if options else {}), **how)
     return [array for column in got if column is not None for array in column]
+
+
+def run_norms(dtype, n_threads=2, shift=0):
+    lists = [[np.empty(size + shift, dtype)[shift:] for size in (70_000, 0, 3, 40_001)] for _ in range(2)]
+    for seed, column in enumerate(lists):
+        for array in column:
+            array[...] = normal(array.shape, dtype, seed)
+    norms = [COMPILED.rmsprop_squares(lists[0], sums, n_threads) for sums in (None, lists[1])]
+    return [np.array(norms)]
 
 
 def run_gather(dtype, n_threads=2, shift=0):
@@ -106,6 +121,7 @@ def run_gather(dtype, n_threads=2, shift=0):
 RUNS = {
     "rmsprop": run_rmsprop,
     "rmsprop, plain": lambda dtype, **how: run_rmsprop(dtype, options=False, **how),
+    "rmsprop, norms": run_norms,
     "dense": run_dense,
     "conv2d": lambda dtype, **how: run_conv(dtype, CONV, **how),
     "conv2d, strided": lambda dtype, **how: run_conv(dtype, STRIDED, **how),
@@ -208,16 +224,19 @@ def any_floats(dtype, size):
 
 @st.composite
 def updates(draw):
-    """One call of the kernel on five lists of one array, with any values and options."""
+    """One call of the kernel on lists of one array, with any values and options."""
     dtype, size = draw(st.sampled_from(DTYPES)), draw(st.integers(0, 70))
-    momentum = draw(st.sampled_from([0.0, 0.9]))
-    centered, with_l2 = draw(st.booleans()), draw(st.booleans())
-    columns = [draw(any_floats(dtype, size)) for _ in range(5)]
+    options = {name: value for name, value in EVERY_OPTION.items() if draw(st.booleans())}
+    if "momentum" not in options:
+        options.pop("nesterov", None)
+    columns = [draw(any_floats(dtype, size)) for _ in range(7)]
     columns[2] = np.abs(columns[2])
-    columns[3] = columns[3] if centered else None
-    columns[4] = columns[4] if momentum else None
+    for place, wanted in enumerate(
+        (draw(st.booleans()), "momentum" in options, draw(st.booleans()), draw(st.booleans()))
+    ):
+        columns[3 + place] = columns[3 + place] if wanted else None
     epsilon = draw(st.sampled_from([0.0, 1e-8]))
-    return columns, {"rho": 0.9, "epsilon": epsilon, "momentum": momentum}, 0.01 if with_l2 else 0.0
+    return columns, {"rho": 0.9, "epsilon": epsilon, **options}, draw(st.sampled_from([0.0, 0.01]))
 
 
 def run_update(update, isa, cuts=(), **how):

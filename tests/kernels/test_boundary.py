@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from boundary_cases import CALLS, Slot, both, slots
 from child_process import in_child
-from kernel_calls import COMPILED
+from kernel_calls import COMPILED, REFERENCE
 
-from crmsprop.kernels import reference
 from crmsprop.kernels.geometry import ConvGeometry
 
 every_kernel = pytest.mark.parametrize("name", CALLS)
@@ -52,7 +51,7 @@ def safely(name, spoil):
         getattr(kernels, name)(*arguments.values())
         return "no error"
 
-    return [in_child(lambda kernels=kernels: attempt(kernels)) for kernels in (COMPILED, reference)]
+    return [in_child(lambda kernels=kernels: attempt(kernels)) for kernels in (COMPILED, REFERENCE)]
 
 
 @every_kernel
@@ -262,10 +261,10 @@ def test_lists_of_different_lengths(short):
 @pytest.mark.parametrize("way", [cases.as_integers, cases.byte_swapped, cases.misaligned, cases.strided])
 def test_rmsprop_check_refuses_what_the_step_would(way):
     params = [np.zeros(3, np.float32), way(np.zeros(3, np.float32))]
-    answers = [cases.outcome(kernels.rmsprop_check, {"params": params}) for kernels in (COMPILED, reference)]
+    answers = [cases.outcome(kernels.rmsprop_check, {"params": params}) for kernels in (COMPILED, REFERENCE)]
     assert answers[0] == answers[1]
     assert answers[0][1].startswith("params[1] must be ")
-    answers = [cases.outcome(kernels.rmsprop_check, {"params": params[1:]}) for kernels in (COMPILED, reference)]
+    answers = [cases.outcome(kernels.rmsprop_check, {"params": params[1:]}) for kernels in (COMPILED, REFERENCE)]
     assert answers[0] == answers[1]
     assert answers[0][1].startswith("params[0] must be ")
 
@@ -273,6 +272,6 @@ def test_rmsprop_check_refuses_what_the_step_would(way):
 @pytest.mark.parametrize("geometry", [ConvGeometry(pool=(9, 9)), ConvGeometry((1, 1), (99, 99, 99, 99), (15, 20))])
 def test_the_scratch_of_a_geometry_that_means_nothing(geometry):
     arguments = {"x": (2, 5, 7, 3), "weight": (3, 3, 3, 4), "geometry": geometry, "dtype": np.float32, "training": True}
-    answers = [cases.outcome(k.conv2d_scratch, arguments | {"n_threads": 1}) for k in (COMPILED, reference)]
+    answers = [cases.outcome(k.conv2d_scratch, arguments | {"n_threads": 1}) for k in (COMPILED, REFERENCE)]
     assert answers[0] == answers[1]
     assert answers[0][0] is ValueError

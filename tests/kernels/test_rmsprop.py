@@ -1,107 +1,191 @@
-"""rmsprop_step against the oracle: every option, awkward sizes, lists, and values that are no ordinary numbers."""
+"""RMSprop's kernel against the oracle: every option, awkward sizes, lists, and values that are no ordinary numbers."""
 
 import functools
 import itertools
 import math
-from typing import NamedTuple
 
 import numpy as np
 import oracles
 import pytest
-from kernel_calls import assert_close, assert_same_bits, rmsprop_step
+from kernel_calls import assert_close, assert_same_bits, rmsprop_step, rule_of
 
-from crmsprop.kernels.rule import RMSpropRule
+from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
 
-
-class Options(NamedTuple):
-    l2: float = 0.0
-    centered: bool = False
-    momentum: float = 0.0
-
-
-ALL_OPTIONS = [Options(*chosen) for chosen in itertools.product((0.0, 0.03), (False, True), (0.0, 0.8))]
-BLOCK = 16384  # elements a block, in _rmsprop.pyx
+# Every loop that the C source is compiled to: with and without sums, l2, means, velocities (three ways), averages.
+MOMENTA = ({}, {"momentum": 0.8}, {"momentum": 0.8, "nesterov": True})
+LOOPS = [
+    ({"l2": l2, "centered": centered, **momentum}, with_sums, with_averages)
+    for l2, centered, momentum, with_sums, with_averages in itertools.product(
+        (0.0, 0.03), (False, True), MOMENTA, (False, True), (False, True)
+    )
+]
+# Options that are numbers in those loops, and not neutral.
+NUMBERS = {
+    "weight_decay": 0.3,
+    "eps_in_sqrt": True,
+    "lr_in_momentum": True,
+    "correction": 1.7,
+    "clip_value": 0.6,
+    "scale": -0.5,
+    "ema": 0.7,
+}
+BLOCK = 4096  # elements a block, in _rmsprop.pyx
 SMALL = [0, 1, *(lanes + more for lanes in (4, 8, 16) for more in (-1, 0, 1)), 33]
 LARGE = [BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5]
 RATE, RHO, EPSILON = 0.02, 0.85, 1e-3
 
 
 @functools.cache
-def arrays(size, options, dtype, seed=0):
-    """Params, grads, mean squares, means and velocities of a run under way, one flat array each."""
+def arrays(size, dtype, seed=0):
+    """Params, grads, mean squares, means, velocities, averages and sums of a run under way, one flat array each."""
     rng = np.random.default_rng([size, seed])
-    param, grad, mean, velocity = rng.standard_normal((4, size)).astype(dtype)
-    mean_square = (mean**2 + rng.uniform(0.1, 2.0, size)).astype(dtype)
-    return param, grad, mean_square, mean if options.centered else None, velocity if options.momentum else None
+    param, grad, mean, velocity, average, total = rng.standard_normal((6, size)).astype(dtype)
+    mean_square = (2 * mean**2 + rng.uniform(0.5, 2.0, size)).astype(dtype)  # far from the cancellation of centered
+    return param, grad, mean_square, mean, velocity, average, total
 
 
-@functools.cache
-def expected(size, options, dtype, seed=0, rate=RATE):
-    columns = [np.zeros(size) if column is None else column for column in arrays(size, options, dtype, seed)]
-    new = oracles.rmsprop(*columns, learning_rate=rate, rho=RHO, epsilon=EPSILON, **options._asdict())
-    wanted = (True, True, options.centered, options.momentum > 0)
-    return [column if want else None for column, want in zip(new, wanted, strict=True)]
-
-
-def step(kernel, lists, rates, l2s, options, **more):
-    return rmsprop_step(kernel, lists, rates, l2s, rho=RHO, epsilon=EPSILON, momentum=options.momentum, **more)
+def columns_of(loop, size, dtype, seed=0):
+    """The arrays that a loop has; None where it has none."""
+    options, with_sums, with_averages = loop
+    wanted = (True, True, True, options["centered"], "momentum" in options, with_averages, with_sums)
+    return [array if want else None for array, want in zip(arrays(size, dtype, seed), wanted, strict=True)]
 
 
 def as_lists(columns):
     return [None if column is None else [column] for column in columns]
 
 
-def check(kernel, size, options, dtype):
-    got = step(kernel, as_lists(arrays(size, options, dtype)), [RATE], [options.l2], options)
-    for column, oracle in zip(got, expected(size, options, dtype), strict=True):
-        assert (column is None) == (oracle is None)
-        if oracle is not None:
-            assert_close(column[0], oracle, scale=1.0)  # the new parameter may be a small difference
+def expected(columns, **options):
+    """New columns but the gradients, from the oracle; None where there is no such state. Sums end as 0."""
+    *used, total = columns
+    with np.errstate(all="ignore"):
+        new = oracles.rmsprop(*used, total, **{"learning_rate": RATE, "rho": RHO, "epsilon": EPSILON, **options})
+    state = [columns[0], *columns[2:6]]
+    found = [None if column is None else values for column, values in zip(state, new, strict=True)]
+    return [*found, None if total is None else np.zeros(len(total))]
 
 
-@pytest.mark.parametrize("options", ALL_OPTIONS, ids=str)
-def test_every_option_at_awkward_sizes(kernel, dtype, options):
+def check(kernel, loop, size, dtype, **more):
+    columns, options = columns_of(loop, size, dtype), {**loop[0], **more}
+    oracle = expected(columns, **options)
+    l2 = options.pop("l2")
+    got = rmsprop_step(kernel, as_lists(columns), [RATE], [l2], rho=RHO, epsilon=EPSILON, **options)
+    assert_matches(got, oracle)
+
+
+def assert_matches(got, oracle):
+    for column, values in zip(got, oracle, strict=True):
+        assert (column is None) == (values is None)
+        if values is not None:
+            assert_close(column[0], values, scale=1.0)  # the new parameter may be a small difference
+
+
+@pytest.mark.parametrize("loop", LOOPS, ids=str)
+def test_every_loop_at_awkward_sizes(kernel, dtype, loop):
     for size in SMALL:
-        check(kernel, size, options, dtype)
+        check(kernel, loop, size, dtype)
+        check(kernel, loop, size, dtype, **NUMBERS)
+
+
+@pytest.mark.parametrize("loop", [LOOPS[0], LOOPS[1], LOOPS[9]], ids=str)
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_number_by_itself(kernel, dtype, loop, number):
+    check(kernel, loop, 33, dtype, **{number: NUMBERS[number]})
 
 
 @pytest.mark.parametrize("size", LARGE)
-@pytest.mark.parametrize("options", [ALL_OPTIONS[0], ALL_OPTIONS[-1]], ids=str)
-def test_sizes_about_a_block(kernel, dtype, options, size):
-    check(kernel, size, options, dtype)
+@pytest.mark.parametrize("loop", [LOOPS[0], LOOPS[-1]], ids=str)
+def test_sizes_about_a_block(kernel, dtype, loop, size):
+    check(kernel, loop, size, dtype, **NUMBERS)
 
 
-@pytest.mark.parametrize("options", ALL_OPTIONS, ids=str)
-def test_a_list_of_arrays_each_with_its_own_rate_and_penalty(kernel, dtype, options):
+@pytest.mark.parametrize("loop", [LOOPS[0], LOOPS[3], LOOPS[24], LOOPS[-1]], ids=str)
+def test_a_list_of_arrays_each_with_its_own_rate_and_penalty(kernel, dtype, loop):
     shapes = [(3,), (0,), (), (2, 0, 4), (5, 7), (1, 1), (BLOCK - 40,), (9,), (2, 3, 2, 2)]
     sizes = [math.prod(shape) for shape in shapes]
     rates = [RATE / (i + 1) for i in range(len(shapes))]
-    l2s = [options.l2 * (i % 2) for i in range(len(shapes))]
-    each = [arrays(size, options, dtype, seed) for seed, size in enumerate(sizes)]
+    l2s = [loop[0]["l2"] * (i % 2) for i in range(len(shapes))]
+    scales = [1.0 / (i + 2) for i in range(len(shapes))]
+    each = [columns_of(loop, size, dtype, seed) for seed, size in enumerate(sizes)]
     lists = [
         None if column[0] is None else [array.reshape(shape) for array, shape in zip(column, shapes, strict=True)]
         for column in zip(*each, strict=True)
     ]
-    got = step(kernel, lists, rates, l2s, options)
-    for i, (size, shape) in enumerate(zip(sizes, shapes, strict=True)):
-        oracle = expected(size, options._replace(l2=l2s[i]), dtype, i, rates[i])
+    options = {**loop[0], "rho": RHO, "epsilon": EPSILON}
+    del options["l2"]
+    got = rmsprop_step(kernel, lists, rates, l2s, scales, **options)
+    for i, shape in enumerate(shapes):
+        oracle = expected(each[i], **options, l2=l2s[i], learning_rate=rates[i], scale=scales[i])
         for column, values in zip(got, oracle, strict=True):
             if values is not None:
                 assert column[i].shape == shape
                 assert_close(column[i].ravel(), values, scale=1.0)
 
 
+def test_an_array_without_a_rate_of_its_own_takes_that_of_the_step(kernel, dtype):
+    columns = columns_of(LOOPS[0], 5, dtype)
+    param, grad, mean_square = (column.copy() for column in columns[:3])
+    kept = kernel.RMSpropArrays([param], RMSpropState([mean_square]), [RMSpropRates(weight_decay=0.3)])
+    rule, _ = rule_of(RHO, EPSILON)
+    rates = [0.5, 0.125, 0.0]
+    for rate in rates:
+        kept.step([grad], rate, rule, None, 1)
+        oracle = expected(columns, learning_rate=rate, weight_decay=0.3)
+        columns[0], columns[2] = oracle[0], oracle[1]
+        assert_close(param, oracle[0], scale=1.0)
+        assert_close(mean_square, oracle[1], scale=1.0)
+
+
 def test_an_empty_list(kernel):
-    kernel.rmsprop_step([], [], [], [], [], [], [], [], [], RMSpropRule(), 2)
-    kernel.rmsprop_step([], [], [], None, None, None, None, [], None, RMSpropRule(), 2)
+    for state in (RMSpropState([], [], [], [], []), RMSpropState([])):
+        kernel.RMSpropArrays([], state, []).step([], 0.1, RMSpropRule(), None, 2)
     kernel.rmsprop_check([])
+    assert kernel.rmsprop_squares([], None, 2) == []
 
 
 def test_a_learning_rate_of_zero_moves_the_state_alone(kernel, dtype):
-    columns = arrays(17, ALL_OPTIONS[-1], dtype)
-    got = step(kernel, as_lists(columns), [0.0], [0.0], ALL_OPTIONS[-1])
+    columns = columns_of(LOOPS[-1], 17, dtype)
+    got = rmsprop_step(kernel, as_lists(columns), [0.0], [0.0], momentum=0.8, ema=0.5)
     assert got[0][0].tobytes() == columns[0].tobytes()
     assert got[1][0].tobytes() != columns[2].tobytes()
+
+
+@pytest.mark.parametrize("loop", [loop for loop in LOOPS if not loop[1]], ids=str)
+def test_one_array_by_itself_gets_the_bits_that_it_gets_in_a_list(kernel, dtype, loop):
+    columns = columns_of(loop, 35, dtype)
+    options = {**loop[0], **NUMBERS, "rho": RHO, "epsilon": EPSILON}
+    l2 = options.pop("l2")
+    in_list = rmsprop_step(kernel, as_lists(columns), [RATE], [l2], [0.75], **options)
+    param, grad, *state = (None if column is None else column.copy() for column in columns[:6])
+    rule, decay = rule_of(**options)
+    kernel.rmsprop_update(param, grad, *state, RATE, l2, decay, 0.75, rule, 2)
+    assert_same_bits([param, *state], [None if column is None else column[0] for column in in_list[:5]])
+
+
+# sums of gradients, and norms
+
+
+@pytest.mark.parametrize("with_sums", [False, True])
+def test_sums_of_squares(kernel, dtype, with_sums):
+    sizes = [0, 1, 7, 8, 9, 33, BLOCK - 1, 2 * BLOCK + 3, 0]
+    grads = [arrays(size, dtype)[1] for size in sizes]
+    sums = [arrays(size, dtype)[6] for size in sizes] if with_sums else None
+    added = grads if sums is None else [one + other for one, other in zip(grads, sums, strict=True)]
+    got = kernel.rmsprop_squares(grads, sums, 2)
+    assert got == pytest.approx([math.fsum(float(x) ** 2 for x in grad) for grad in added], rel=1e-13)
+    assert kernel.rmsprop_squares(grads, sums, 1) == got
+
+
+def test_sums_of_squares_do_not_overflow_float32(kernel):
+    assert kernel.rmsprop_squares([np.full(3, 1e30, np.float32)], None, 1) == [pytest.approx(3e60)]
+
+
+def test_accumulated_gradients_are_added_in_order(kernel, dtype):
+    shapes = [(3, 4), (0,), (), (BLOCK + 3,)]
+    first, second = ([arrays(math.prod(s), dtype, seed)[1].reshape(s) for s in shapes] for seed in (0, 1))
+    sums = [grad.copy() for grad in first]
+    kernel.rmsprop_accumulate(second, sums, 2)
+    assert_same_bits(sums, [one + other for one, other in zip(first, second, strict=True)])
 
 
 # values that are no ordinary numbers
@@ -114,36 +198,36 @@ def special_values(dtype):
     return np.array([*SPECIAL, TINY[dtype], -TINY[dtype], np.finfo(dtype).max, np.finfo(dtype).tiny], dtype)
 
 
-@pytest.mark.parametrize("options", ALL_OPTIONS, ids=str)
-@pytest.mark.parametrize("epsilon", [0.0, 1e-8])
-def test_special_values_do_what_ieee_arithmetic_says(kernel, options, epsilon):
+@pytest.mark.parametrize("loop", LOOPS, ids=str)
+@pytest.mark.parametrize("more", [{"epsilon": 0.0}, {"epsilon": 1e-8}, NUMBERS], ids=["no epsilon", "plain", "numbers"])
+def test_special_values_do_what_ieee_arithmetic_says(kernel, loop, more):
     """Every pair of a special parameter and a special gradient, from a zero state, in float64: exact operations."""
     values = special_values(np.dtype(np.float64))
     param, grad = (np.ascontiguousarray(grid.ravel()) for grid in np.meshgrid(values, values))
-    zeros = np.zeros_like(param)
-    state = [zeros, zeros if options.centered else None, zeros if options.momentum else None]
-    rates = {"rho": 0.5, "epsilon": epsilon}
+    wanted = columns_of(loop, 0, np.dtype(np.float64))
+    columns = [param, grad, *(None if column is None else np.zeros_like(param) for column in wanted[2:])]
+    options = {**loop[0], "rho": 0.5, "epsilon": 1e-8, **more}
+    oracle = expected(columns, learning_rate=0.1, **options)
+    l2 = options.pop("l2")
     with np.errstate(all="ignore"):
-        lists = as_lists((param, grad, *state))
-        got = rmsprop_step(kernel, lists, [0.1], [options.l2], momentum=options.momentum, **rates)
-    oracle = oracles.rmsprop(param, grad, zeros, zeros, zeros, learning_rate=0.1, **rates, **options._asdict())
+        got = rmsprop_step(kernel, as_lists(columns), [0.1], [l2], **options)
     for column, values in zip(got, oracle, strict=True):
-        if column is not None:
+        if values is not None:
             np.testing.assert_array_equal(column[0], values)
 
 
-@pytest.mark.parametrize("options", ALL_OPTIONS, ids=str)
+@pytest.mark.parametrize("loop", LOOPS, ids=str)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_bad_gradient_poisons_its_own_element_only(kernel, dtype, options, bad):
-    """At every place of two vectors and a tail: the others keep the bits that they have without it."""
-    columns = arrays(35, options, dtype)
-    lists, l2s = as_lists(columns), [options.l2]
-    clean = step(kernel, lists, [RATE], l2s, options)
-    for place in range(35):
+def test_a_bad_gradient_poisons_its_own_element_only(kernel, dtype, loop, bad):
+    """At places of two vectors and a tail: the others keep the bits that they have without it."""
+    columns, options = columns_of(loop, 35, dtype), {**loop[0], "rho": RHO, "epsilon": EPSILON}
+    lists, l2s = as_lists(columns), [options.pop("l2")]
+    clean = rmsprop_step(kernel, lists, [RATE], l2s, **options)
+    for place in (0, 15, 16, 33, 34):
         grad = columns[1].copy()
         grad[place] = bad
         with np.errstate(invalid="ignore"):
-            got = step(kernel, [lists[0], [grad], *lists[2:]], [RATE], l2s, options)
+            got = rmsprop_step(kernel, [lists[0], [grad], *lists[2:]], [RATE], l2s, **options)
         others = np.arange(35) != place
         for column, wanted in zip(got, clean, strict=True):
             if column is not None:
@@ -158,9 +242,8 @@ def test_centered_clamps_what_rounding_makes_negative(kernel, dtype):
     param, mean_square, mean = (np.zeros_like(grad) for _ in range(3))
     negative = 0
     for _ in range(150):
-        (param,), (mean_square,), (mean,), _ = rmsprop_step(
-            kernel, [[param], [grad], [mean_square], [mean], None], [1e-3], [0.0], rho=0.7, epsilon=1e-2
-        )
+        lists = [[param], [grad], [mean_square], [mean], None]
+        (param,), (mean_square,), (mean,), _ = rmsprop_step(kernel, lists, [1e-3], [0.0], rho=0.7, epsilon=1e-2)
         negative += np.sum(mean_square - mean * mean < 0)
         assert np.all(np.isfinite(param))
     assert negative > 0

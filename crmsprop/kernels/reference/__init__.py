@@ -10,10 +10,17 @@ from crmsprop.kernels.reference.conv2d import conv2d_backward, conv2d_forward, c
 from crmsprop.kernels.reference.dense import dense_backward, dense_forward, dense_scratch
 from crmsprop.kernels.reference.elementwise import dropout, gather, relu_backward, relu_forward
 from crmsprop.kernels.reference.pool import max_pool2d_backward, max_pool2d_forward
-from crmsprop.kernels.reference.rmsprop import rmsprop_accumulate, rmsprop_check, rmsprop_squares, rmsprop_step
+from crmsprop.kernels.reference.rmsprop import (
+    RMSpropArrays,
+    rmsprop_accumulate,
+    rmsprop_check,
+    rmsprop_squares,
+    rmsprop_update,
+)
 from crmsprop.kernels.reference.softmax import cross_entropy, softmax
 
 __all__ = [
+    "RMSpropArrays",
     "conv2d_backward",
     "conv2d_forward",
     "conv2d_scratch",
@@ -30,6 +37,6 @@ __all__ = [
     "rmsprop_accumulate",
     "rmsprop_check",
     "rmsprop_squares",
-    "rmsprop_step",
+    "rmsprop_update",
     "softmax",
 ]

@@ -39,18 +39,50 @@ def check_param(i: int, params: list[Array]) -> None:
     writes(param, "params", real, param.ndim, i)
 
 
-def check_rmsprop(
-    params: list[Array], grads: list[Array], state: RMSpropState, rates: list[Any], scales: list[float] | None
-) -> None:
-    """Every array fits its parameter, before anything is changed."""
-    for name, values in {"grads": grads, **state._asdict(), "rates": rates, "scales": scales}.items():
+def check_rmsprop(params: list[Array], state: RMSpropState, rates: list[Any]) -> None:
+    """Every array of the state fits its parameter."""
+    if state.mean_squares is None:
+        raise TypeError("mean_squares must be a list of arrays, got None")
+    for name, values in {**state._asdict(), "rates": rates}.items():
         as_long(values, name, len(params))
     for i, param in enumerate(params):
         check_param(i, params)
-        for name, arrays in {"grads": grads, **state._asdict()}.items():
+        for name, arrays in state._asdict().items():
             if arrays is not None:
                 _check_companion(arrays[i], name, param, "params", i)
+    separate_lists(("params", *state._fields), (params, *state), 1 + len(state))
+
+
+def check_gradients(
+    params: list[Array], sizes: list[int], state: RMSpropState, grads: list[Array], scales: list[float] | None
+) -> None:
+    """Every gradient fits its parameter, and every array is still what it was, before anything is changed."""
+    as_long(grads, "grads", len(params))
+    as_long(scales, "scales", len(params))
+    for i, param in enumerate(params):
+        for name, arrays in {"params": params, **state._asdict()}.items():
+            if arrays is not None:
+                writes(arrays[i], name, param.dtype, arrays[i].ndim, i)
+                if arrays[i].size != sizes[i]:
+                    raise ValueError(f"{name}[{i}] must keep its memory and its size, got one that was resized")
+        _check_companion(grads[i], "grads", param, "params", i)
     separate_lists(("params", *state._fields, "grads"), (params, *state, grads), 1 + len(state))
+
+
+def check_update(
+    param: Array, grad: Array, mean_square: Array, mean: Array | None, velocity: Array | None, average: Array | None
+) -> None:
+    """One array, its gradient and its state."""
+    real = real_of(an_array(param, "param"), "param")
+    an_array(mean_square, "mean_square")
+    written = {"param": param, "mean_square": mean_square, "mean": mean, "velocity": velocity, "average": average}
+    for name, array in written.items():
+        if array is not None:
+            same_shape(array, name, param, "param")
+            writes(array, name, real, array.ndim)
+    same_shape(grad, "grad", param, "param")
+    reads(grad, "grad", real, grad.ndim)
+    separate((*written, "grad"), (*written.values(), grad), len(written))
 
 
 def check_accumulate(grads: list[Array], sums: list[Array]) -> None:

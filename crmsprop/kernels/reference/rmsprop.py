@@ -8,73 +8,114 @@ from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
 
 
 def rmsprop_check(params: list[Array]) -> None:
-    """TypeError or ValueError unless rmsprop_step can update every one of `params` in place."""
+    """TypeError or ValueError unless RMSpropArrays can update every one of `params` in place."""
     checks.check_params(params)
 
 
-@silent
-def rmsprop_step(
-    params: list[Array],
-    grads: list[Array],
-    mean_squares: list[Array],
-    means: list[Array] | None,
-    velocities: list[Array] | None,
-    averages: list[Array] | None,
-    sums: list[Array] | None,
-    rates: list[RMSpropRates],
-    scales: list[float] | None,
-    rule: RMSpropRule,
-    n_threads: int,
-) -> None:
-    """Update each of `params` and its state in place, from `grads` (and, where they are kept, from the sums of others).
+class RMSpropArrays:
+    """Parameters and their state, checked once and updated by every step.
 
-    `scales` are factors on the gradients, one an array: the sign of maximize, the mean over accumulated gradients, norm
-    clips; None for 1. In the dtype of the arrays, element by element: ``g = clip(scale * (sum + grad)) + l2 * param``;
-    ``v = rho * v + (1 - rho) * g**2``; ``u = inside * g / (sqrt(correction * v + epsilon_inside) + epsilon_outside)``,
-    with ``(correction * mean)**2`` taken off under the root, but not below 0, where means are kept; momentum; ``param =
-    keep * param - outside * u``; the average; sums become 0.
+    The lists hold one array a parameter, of its shape and dtype, none of which overlap; None where the option is off.
     """
-    state = RMSpropState(mean_squares, means, velocities, averages, sums)
-    checks.check_rmsprop(params, grads, state, rates, scales)
-    for i, param in enumerate(params):
-        real = param.dtype.type
-        g = _scaled_gradient(i, param, grads[i], state, scales, rule)
-        if rates[i].l2:
-            g = g + real(rates[i].l2) * param
-        u = real(rates[i].inside) * g / _denominator(i, g, state, rule)
-        if state.velocities is not None:
-            w = real(rule.momentum) * state.velocities[i] + u
-            state.velocities[i][...] = w
-            u = u + real(rule.momentum) * w if rule.nesterov else w
-        param[...] = real(rates[i].keep) * param - real(rates[i].outside) * u
-        if state.averages is not None:
-            average = state.averages[i]
-            average[...] = real(rule.ema) * average + real(1.0 - rule.ema) * param
+
+    def __init__(self, params: list[Array], state: RMSpropState, rates: list[RMSpropRates]) -> None:
+        self._params, self._rates = list(params), list(rates)
+        checks.check_rmsprop(params, state, rates)
+        self._state = state.only(range(len(params)))
+        self._sizes = [param.size for param in params]
+
+    def step(
+        self,
+        grads: list[Array],
+        learning_rate: float,
+        rule: RMSpropRule,
+        scales: list[float] | None,
+        n_threads: int | None,
+    ) -> None:
+        """Update each parameter and its state in place, from `grads` (and, where they are kept, the sums of others).
+
+        `scales` are further factors on the gradients, one an array: those of a norm clip; None for 1. In the dtype of
+        the arrays, element by element: ``g = clip(scale * (sum + grad)) + l2 * param``; ``v = rho * v + (1 - rho) *
+        g**2``; ``u = inside * g / (sqrt(correction * v + epsilon_inside) + epsilon_outside)``, with ``(correction *
+        mean)**2`` taken off under the root, but not below 0, where means are kept; momentum; ``param = keep * param -
+        outside * u``; the average; sums become 0. The learning rate is `inside` or `outside` and the other is 1;
+        ``keep = 1 - learning_rate * weight_decay``.
+        """
+        checks.check_gradients(self._params, self._sizes, self._state, grads, scales)
+        state = self._state._asdict()
+        for i, param in enumerate(self._params):
+            own = {name: None if arrays is None else arrays[i] for name, arrays in state.items()}
+            scale = rule.scale * (1.0 if scales is None else scales[i])
+            _update(param, grads[i], own, learning_rate, self._rates[i], scale, rule)
 
 
-def _scaled_gradient(
-    i: int, param: Array, grad: Array, state: RMSpropState, scales: list[float] | None, rule: RMSpropRule
-) -> Array:
-    real = param.dtype.type
-    if state.sums is not None:
-        grad = state.sums[i] + grad
-        state.sums[i][...] = 0
-    if scales is not None:
-        grad = grad * real(scales[i])
+def rmsprop_update(
+    param: Array,
+    grad: Array,
+    mean_square: Array,
+    mean: Array | None,
+    velocity: Array | None,
+    average: Array | None,
+    learning_rate: float,
+    l2: float,
+    weight_decay: float,
+    grad_scale: float,
+    rule: RMSpropRule,
+    n_threads: int | None,
+) -> None:
+    """Update one array and its state in place, as RMSpropArrays.step does."""
+    state = {"mean_squares": mean_square, "means": mean, "velocities": velocity, "averages": average, "sums": None}
+    checks.check_update(param, grad, mean_square, mean, velocity, average)
+    _update(param, grad, state, learning_rate, RMSpropRates(None, l2, weight_decay), rule.scale * grad_scale, rule)
+
+
+@silent
+def _update(
+    param: Array,
+    grad: Array,
+    state: dict[str, Array | None],
+    learning_rate: float,
+    rates: RMSpropRates,
+    scale: float,
+    rule: RMSpropRule,
+) -> None:
+    real, velocity, average = param.dtype.type, state["velocities"], state["averages"]
+    rate = learning_rate if rates.learning_rate is None else rates.learning_rate
+    inside, outside = (rate, 1.0) if velocity is None or rule.lr_in_momentum else (1.0, rate)
+    g = _scaled_gradient(grad, state["sums"], scale, rule)
+    if rates.l2:
+        g = g + real(rates.l2) * param
+    u = real(inside) * g / _denominator(g, state, rule)
+    if velocity is not None:
+        w = real(rule.momentum) * velocity + u
+        velocity[...] = w
+        u = u + real(rule.momentum) * w if rule.nesterov else w
+    param[...] = real(1.0 - rate * rates.weight_decay) * param - real(outside) * u
+    if average is not None:
+        average[...] = real(rule.ema) * average + real(1.0 - rule.ema) * param
+
+
+def _scaled_gradient(grad: Array, total: Array | None, scale: float, rule: RMSpropRule) -> Array:
+    real = grad.dtype.type
+    if total is not None:
+        grad = total + grad
+        total[...] = 0
+    grad = grad * real(scale)
     bound = real(rule.clip_value)
     clipped: Array = np.where(grad < -bound, -bound, np.where(grad > bound, bound, grad))
     return clipped
 
 
-def _denominator(i: int, g: Array, state: RMSpropState, rule: RMSpropRule) -> Array:
-    """Update the moments of array i and return what the gradient is divided by."""
+def _denominator(g: Array, state: dict[str, Array | None], rule: RMSpropRule) -> Array:
+    """Update the moments and return what the gradient is divided by."""
     real = g.dtype.type
-    rest, v = real(1.0 - rule.rho), state.mean_squares[i]
-    v[...] = real(rule.rho) * v + rest * (g * g)
-    v = v * real(rule.correction)
-    if state.means is not None:
-        state.means[i][...] = real(rule.rho) * state.means[i] + rest * g
-        m = state.means[i] * real(rule.correction)
+    rest, mean_square, mean = real(1.0 - rule.rho), state["mean_squares"], state["means"]
+    assert mean_square is not None
+    mean_square[...] = real(rule.rho) * mean_square + rest * (g * g)
+    v = mean_square * real(rule.correction)
+    if mean is not None:
+        mean[...] = real(rule.rho) * mean + rest * g
+        m = mean * real(rule.correction)
         v = v - m * m
         v = np.where(v < 0, real(0), v)
     denominator: Array = np.sqrt(v + real(rule.epsilon_inside)) + real(rule.epsilon_outside)

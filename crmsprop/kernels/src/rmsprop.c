@@ -133,15 +133,24 @@ static void accumulate(const crm_rmsprop_array *arrays, isize count, isize begin
     }
 }
 
-static double squares(const crm_rmsprop_array *array, isize begin, isize end)
+static double squares(const crm_rmsprop_array *arrays, isize count, isize block, isize width)
 {
+    const crm_rmsprop_array *array = arrays + find(arrays, count, block);
     const real *grad = (const real *)array->grad, *sum = (const real *)array->sum;
+    isize begin = (block - array->start) * width, end = MIN(begin + width, array->size), whole = end - (end - begin) % 8;
     double lanes_[8] = {0};
-    for (isize i = begin; i < end; i += 8)
-        for (isize j = 0; j < MIN(end - i, 8); j++) {
-            double g = sum ? (double)(real)(sum[i + j] + grad[i + j]) : (double)grad[i + j];
-            lanes_[j] += g * g;
+    if (sum)
+        for (isize i = begin; i < end; i++) {
+            double g = (double)(real)(sum[i] + grad[i]);
+            lanes_[(i - begin) % 8] += g * g;
         }
+    else {
+        for (isize i = begin; i < whole; i += 8)
+            for (isize j = 0; j < 8; j++)
+                lanes_[j] += (double)grad[i + j] * (double)grad[i + j];
+        for (isize i = whole; i < end; i++)
+            lanes_[i - whole] += (double)grad[i] * (double)grad[i];
+    }
     return ((lanes_[0] + lanes_[1]) + (lanes_[2] + lanes_[3])) + ((lanes_[4] + lanes_[5]) + (lanes_[6] + lanes_[7]));
 }
 

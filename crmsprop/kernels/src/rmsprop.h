@@ -31,8 +31,9 @@ typedef struct {
     void (*block)(const crm_rmsprop_array *arrays, isize count, const crm_rmsprop_rule *rule, isize begin, isize end);
     /* sum += grad over elements [begin, end) of the list */
     void (*accumulate)(const crm_rmsprop_array *arrays, isize count, isize begin, isize end);
-    /* Sum of squares of grad (+ sum) over elements [begin, end) of one array, in eight float64 lanes. */
-    double (*squares)(const crm_rmsprop_array *array, isize begin, isize end);
+    /* Sum of squares of grad (+ sum) over one block of `width` elements, in eight float64 lanes. Here `start` counts
+     * blocks: every array begins one of its own. */
+    double (*squares)(const crm_rmsprop_array *arrays, isize count, isize block, isize width);
 } crm_rmsprop_kernels;
 
 CRM_DISPATCH(crm_rmsprop_kernels, crm_rmsprop)

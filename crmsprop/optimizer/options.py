@@ -1,0 +1,102 @@
+"""The options of RMSprop: their ranges, and the numbers of a step that follow from them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crmsprop.errors import check_bool, check_integer, check_real
+from crmsprop.kernels.rule import RMSpropRule
+
+CLIPS = ("clip_value", "clip_norm", "global_clip_norm")
+
+
+@dataclass(frozen=True)
+class RMSpropOptions:
+    """What stays the same from the first step to the last; RMSprop says what each option means.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop import RMSprop
+    >>> RMSprop([np.zeros(3)], rho=0.95).options.rho
+    0.95
+    """
+
+    rho: float
+    epsilon: float
+    momentum: float
+    nesterov: bool
+    centered: bool
+    eps_in_sqrt: bool
+    lr_in_momentum: bool
+    bias_correction: bool
+    initial_mean_square: float
+    l2: float
+    weight_decay: float
+    clip_value: float | None
+    clip_norm: float | None
+    global_clip_norm: float | None
+    ema: float | None
+    accumulate_steps: int
+    maximize: bool
+
+    def __post_init__(self) -> None:
+        for names, interval in (
+            (("rho", "momentum"), "[0, 1)"),
+            (("epsilon", "initial_mean_square", "l2", "weight_decay"), "[0, inf)"),
+            (CLIPS, "(0, inf)"),
+            (("ema",), "[0, 1)"),
+        ):
+            for name in names:
+                if name not in (*CLIPS, "ema") or getattr(self, name) is not None:
+                    object.__setattr__(self, name, check_real(name, getattr(self, name), interval))
+        for name in ("nesterov", "centered", "eps_in_sqrt", "lr_in_momentum", "bias_correction", "maximize"):
+            check_bool(name, getattr(self, name))
+        check_integer("accumulate_steps", self.accumulate_steps, 1)
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
+        given = [f"{name}={getattr(self, name)}" for name in CLIPS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"at most one of {', '.join(CLIPS)} may be given, got {', '.join(given)}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs momentum in (0, 1), got momentum=0.0")
+
+    @property
+    def moves(self) -> bool:
+        """Whether the rule differs from one step to the next."""
+        return self.bias_correction or self.ema is not None
+
+    def rule(self, n_steps: int) -> RMSpropRule:
+        """Return the numbers that all arrays share in the step after `n_steps` steps."""
+        return RMSpropRule(
+            rho=self.rho,
+            correction=1.0 / (1.0 - self.rho ** (n_steps + 1)) if self.bias_correction else 1.0,
+            epsilon_inside=self.epsilon if self.eps_in_sqrt else 0.0,
+            epsilon_outside=0.0 if self.eps_in_sqrt else self.epsilon,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            lr_in_momentum=self.lr_in_momentum,
+            clip_value=math.inf if self.clip_value is None else self.clip_value,
+            scale=(-1.0 if self.maximize else 1.0) / self.accumulate_steps,
+            ema=self.ema if self.ema and n_steps else 0.0,
+        )
+
+    def clip_factors(self, squares: list[float], numbers: Sequence[int]) -> list[float]:
+        """Return what each gradient is multiplied by, from the sum of the squares of each; `numbers` are their indices.
+
+        Raises
+        ------
+        ValueError
+            If a norm is not finite: names the gradient.
+        """
+        for i, square in zip(numbers, squares, strict=True):
+            if not math.isfinite(square):
+                raise ValueError(f"grads[{i}] must have a finite norm to be clipped; nothing was changed")
+        if self.global_clip_norm:
+            squares = [sum(squares)] * len(squares)
+        limit = self.clip_norm or self.global_clip_norm or math.inf
+        norms = [math.sqrt(square) / self.accumulate_steps for square in squares]
+        if not all(map(math.isfinite, norms)):
+            raise ValueError("grads must have a finite global norm to be clipped; nothing was changed")
+        return [limit / norm if norm > limit else 1.0 for norm in norms]
