@@ -11,6 +11,8 @@ import warnings
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 
 class FileFormatError(ValueError):
     """A file is damaged, truncated, hostile, or not of the kind that was asked for. Nothing was changed."""
@@ -46,6 +48,13 @@ def check_real(name: str, value: Any, interval: str) -> float:
     if math.isnan(number) or not (above and below):
         raise ValueError(f"{name} must be in {interval}, got {shown(value)}")
     return number
+
+
+def check_fits(name: str, value: float, dtype: np.dtype[Any]) -> float:
+    """Return `value` if it is finite in a float dtype; raise ValueError otherwise."""
+    if value > 3e38 and value > float(np.finfo(dtype).max):
+        raise ValueError(f"{name} must be finite in {dtype}, got {value}")
+    return value
 
 
 @functools.cache

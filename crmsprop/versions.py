@@ -17,7 +17,7 @@ def _version(package: str) -> str | None:
 #: "0+unknown" in a source tree that was built in place and not installed.
 __version__ = _version("crmsprop") or "0+unknown"
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl", "tqdm", "matplotlib", "pooch")
 
 
 def show_versions() -> None:
@@ -39,10 +39,11 @@ def show_versions() -> None:
 
 def kernel_lines() -> list[str]:
     """Return what the kernels run on, a line a fact."""
-    openmp = kernels.openmp_version()
+    isas, openmp = ", ".join(kernels.supported_isas()), kernels.openmp_version()
+    threaded = f"version of {openmp // 100}-{openmp % 100:02}" if openmp else "none in this build: one thread a call"
     return [
         f"kernels: {kernels.active_kernels}",
-        f"instruction set: {kernels.active_isa()}, of {', '.join(kernels.supported_isas())} that this machine can run",
-        f"OpenMP: {openmp}" if openmp else "OpenMP: none in this build, so every call runs on one thread",
+        f"instruction set: {kernels.active_isa()}; this machine runs {isas}",
+        f"OpenMP: {threaded}",
         f"threads: {kernels.effective_n_threads()}",
     ]

@@ -115,6 +115,6 @@ def assert_network_gradients(network, loss, x, target, run, *, weights=None, lef
 
     value(workspace.output_gradient(n))
     network.backward(workspace, run)
-    analytic = {name: view.copy() for name, view in network.gradients.views.items()}
+    analytic = {name: view.copy() for name, view in workspace.gradients.views.items()}
     for name, view in network.arena.views.items():
         assert_gradient(value, view, analytic[name], left_out=left_out)

@@ -8,9 +8,6 @@ import pytest
 
 import crmsprop
 
-#: Where the public names live.
-PUBLIC = ("crmsprop", "crmsprop.callbacks", "crmsprop.cli", "crmsprop.datasets", "crmsprop.schedules")
-
 
 def modules():
     """Return the name of every module, without those that are programs."""
@@ -24,11 +21,3 @@ def test_examples(name, tmp_path, monkeypatch):
     outcome = doctest.testmod(importlib.import_module(name))
     assert outcome.failed == 0
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("package", PUBLIC)
-def test_every_public_name_has_an_example(package):
-    public = importlib.import_module(package)
-    objects = [getattr(public, name) for name in public.__all__]
-    lacking = [value.__name__ for value in objects if callable(value) and ">>> " not in (value.__doc__ or "")]
-    assert lacking == []

@@ -161,7 +161,7 @@ def test_groups_with_settings_of_their_own():
 def test_no_arrays_at_all():
     optimizer = RMSprop([])
     optimizer.step([])
-    assert optimizer.params == optimizer.mean_squares == []
+    assert optimizer.params == optimizer.mean_squares == ()
     assert optimizer.n_steps == 1
 
 

@@ -207,3 +207,107 @@ def test_a_gradient_may_be_read_only_and_serve_two_parameters():
     shared = read_only(np.ones(3))
     RMSprop(params).step([shared, shared])
     assert params[0].tobytes() == params[1].tobytes()
+
+
+# numbers that the dtype cannot hold, and attributes
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "initial_mean_square", "l2", "epsilon"])
+def test_numbers_that_float32_makes_infinite(name):
+    message = f"{name} must be finite in float32, got 1e+39"
+    refused(ValueError, message, RMSprop, [np.zeros(2, np.float32)], **{name: 1e39})
+    RMSprop([np.zeros(2)], **{name: 1e39})
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "l2"])
+def test_numbers_of_a_group_that_float32_makes_infinite(name):
+    group = {"params": [np.zeros(2, np.float32)], name: 1e39}
+    refused(ValueError, f"the {name} of params[0] must be finite in float32, got 1e+39", RMSprop, [group])
+
+
+def test_a_learning_rate_that_float32_makes_infinite_moves_nothing():
+    param = np.ones(2, np.float32)
+    optimizer = RMSprop([param])
+    message = "learning_rate must be finite in float32, got 1e+39"
+    refused(ValueError, message, optimizer.step, [param.copy()], learning_rate=1e39)
+    refused(ValueError, message, setattr, optimizer, "learning_rate", 1e39)
+    assert param.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["rho", "epsilon", "momentum", "clip_norm", "accumulate_steps", "lr"])
+def test_an_option_cannot_be_set_without_effect(name):
+    optimizer = RMSprop([np.ones(2)])
+    with pytest.raises(AttributeError, match=name):
+        setattr(optimizer, name, 2.0)
+    with pytest.raises(AttributeError, match="rho"):
+        optimizer.options.rho = 0.5
+    assert isinstance(optimizer.params, tuple)
+    assert isinstance(optimizer.mean_squares, tuple)
+
+
+def test_arrays_that_change_under_the_optimizer():
+    param, grad = np.ones(4), np.ones(4)
+    optimizer = RMSprop([param])
+    param.flags.writeable = False
+    refused(ValueError, "params[0] must be writable, got a read-only array", optimizer.step, [grad])
+    param.flags.writeable = True
+    optimizer.step([grad])
+    assert param[0] < 1
+    param.resize(6, refcheck=False)
+    refused(ValueError, "params[0] must keep its memory and its size", optimizer.step, [np.ones(6)])
+
+
+# state
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("mean_squares.0", -np.ones(2), "state['mean_squares.0'] must not be negative, got -1.0"),
+        ("n_accumulated", 3, "state['n_accumulated'] must be below 3, got 3"),
+        ("n_steps", -1, "state['n_steps'] must be at least 0, got -1"),
+        ("mean_squares.0", np.ones(3), "state['mean_squares.0'] must be float64 of shape (2,), got float64 of shape"),
+        ("mean_squares.0", [1.0, 1.0], "state['mean_squares.0'] must be float64 of shape (2,), got list"),
+        ("sums.0", np.ones(2, np.float32), "state['sums.0'] must be float64 of shape (2,), got float32 of shape (2,)"),
+        ("more", 1, "state must have the keys of this optimizer's state_dict, got missing=[], unknown=['more']"),
+    ],
+)
+def test_a_state_that_cannot_be(key, value, message):
+    optimizer = RMSprop([np.ones(2)], accumulate_steps=3)
+    optimizer.step([np.ones(2)])
+    before = optimizer.state_dict()
+    refused(ValueError, message, optimizer.load_state_dict, {**before, key: value})
+    missing = {name: entry for name, entry in before.items() if name != "sums.0"}
+    refused(ValueError, "got missing=['sums.0'], unknown=[]", optimizer.load_state_dict, missing)
+    after = optimizer.state_dict()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+# clipping
+
+
+@pytest.mark.parametrize("clip", ["clip_norm", "global_clip_norm"])
+@pytest.mark.parametrize("bad", [NAN, INF, 1e200])
+@pytest.mark.parametrize("accumulate_steps", [1, 2])
+def test_a_norm_that_is_not_finite_changes_nothing(clip, bad, accumulate_steps):
+    params = [np.ones(2), np.ones(3)]
+    optimizer = RMSprop(params, accumulate_steps=accumulate_steps, **{clip: 1.0})
+    for _ in range(accumulate_steps):
+        message = "grads[1] must have a finite sum of squares for its norm to be clipped"
+        refused(ValueError, message, optimizer.step, [np.ones(2), np.array([1.0, bad, 1.0])])
+        optimizer.step([np.ones(2), np.ones(3)])
+    other = RMSprop([np.ones(2), np.ones(3)], **{clip: 1.0})
+    other.step([np.ones(2), np.ones(3)])
+    assert [param.tolist() for param in params] == [param.tolist() for param in other.params]
+
+
+def test_a_global_norm_that_overflows():
+    optimizer = RMSprop([np.ones(1), np.ones(1)], global_clip_norm=1.0)
+    message = "grads must have a finite sum of squares for their norm to be clipped"
+    refused(ValueError, message, optimizer.step, [np.full(1, 1.3e154), np.full(1, 1.3e154)])
+
+
+def test_two_kinds_of_clip_and_nesterov_without_momentum():
+    message = "at most one of clip_value, clip_norm, global_clip_norm may be given, got clip_value=1.0, clip_norm=2.0"
+    refused(ValueError, message, RMSprop, [], clip_value=1, clip_norm=2)
+    refused(ValueError, "nesterov needs momentum in (0, 1), got momentum=0.0", RMSprop, [], nesterov=True)

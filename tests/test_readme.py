@@ -29,10 +29,12 @@ def test_each_shell_block_is_one_line_with_an_environment_of_its_own():
     assert len({match.group(1) for match in environments}) == 2
 
 
-def test_ci_runs_the_test_line_of_the_readme():
-    pattern = re.search(r"line=\$\(grep '(.*)' README\.md\)", (TREE / ".ci" / "run").read_text()).group(1)
-    (line,) = [line for line in README.splitlines() if re.search(pattern, line)]
-    assert line.endswith("/bin/pytest")
+def test_ci_runs_both_lines_of_the_readme():
+    patterns = re.findall(r"line=\$\(grep '(.*)' README\.md\)", (TREE / ".ci" / "run").read_text())
+    found = [[line for line in README.splitlines() if re.search(pattern, line)] for pattern in patterns]
+    assert [len(lines) for lines in found] == [1, 1]
+    assert found[0][0].endswith("/bin/crmsprop train")
+    assert found[1][0].endswith("/bin/pytest")
 
 
 def test_files_that_it_links_to_are_there():

@@ -42,7 +42,8 @@ class Data(NamedTuple):
         shape = " x ".join(str(size) for size in self.X.shape[1:])
         kind = "images" if self.holds_images else "rows"
         counts = f"{len(self.X):,} training and {len(self.X_test):,} test {kind}"
-        return f"{self.name}: {counts} of {shape} {self.X.dtype}, {len(np.unique(self.y))} classes"
+        scale = "" if self.holds_images or self.X.dtype != np.uint8 else " (not scaled: rows are taken as they are)"
+        return f"{self.name}: {counts} of {shape} {self.X.dtype}{scale}, {len(np.unique(self.y))} classes"
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +92,9 @@ def load_data(options: argparse.Namespace) -> Data:
         If the data cannot be read or had.
     """
     name: str = options.data
+    if name != "cifar10" and (options.data_home is not None or not options.download):
+        flag = "--no-download" if options.data_home is None else "--data-home"
+        raise UsageError(f"{flag} does nothing without --data cifar10")
     if name in NAMED:
         train, test = NAMED[name](options)
     elif name.endswith(".npz"):
@@ -118,6 +122,8 @@ NAMED: dict[str, Callable[[argparse.Namespace], Split]] = {"digits": _digits, "c
 def _checked_image_shape(shape: list[int], X: Array) -> tuple[int, ...]:
     if len(shape) not in (2, 3) or min(shape) < 1:
         raise UsageError(f"--image-shape must be height, width and perhaps channels, got {shape}")
-    if X.ndim != 2 or X.shape[1] != np.prod(shape):
-        raise UsageError(f"--image-shape must fit the samples of {X.shape[1:]}, got {shape}")
+    if X.ndim != 2:
+        raise UsageError(f"--image-shape is for rows; these samples are images already, of shape {X.shape[1:]}")
+    if X.shape[1] != np.prod(shape):
+        raise UsageError(f"--image-shape must fit rows of {X.shape[1]} numbers, got {shape}")
     return tuple(shape)

@@ -57,5 +57,7 @@ def _check_given(name: str, given: dict[str, Any], parameters: dict[str, Any]) -
     for parameter in given:
         if parameter not in known:
             raise UsageError(f"{flag_of(parameter)} does not apply to --model {name}")
+        if parameter == "validation_fraction" and given[parameter] is None and parameters.get("early_stopping"):
+            raise UsageError(f"{flag_of(parameter)} none leaves early stopping nothing to look at")
         if parameter in ("patience", "restore_best") and not parameters.get("early_stopping"):
             raise UsageError(f"{flag_of(parameter)} does nothing without --early-stopping")

@@ -1,12 +1,12 @@
 """A data set of the user's own, from a file by ``numpy.savez``; nothing in it is unpickled."""
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from sklearn.utils.multiclass import type_of_target
 
 from crmsprop.errors import FileFormatError
 
@@ -14,8 +14,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[Array, Array]
 
 TEST_FRACTION = 0.2
-#: What zipfile and numpy raise on an archive that is damaged or encrypted, and on an absurd header.
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, RuntimeError, MemoryError)
 
 
 def read_npz(path: Path) -> tuple[Pair, Pair]:
@@ -38,6 +36,8 @@ def read_npz(path: Path) -> tuple[Pair, Pair]:
 
 
 def _read_arrays(path: Path) -> dict[str, Array]:
+    if path.exists() and not path.is_file():
+        raise FileFormatError(f"{path} must be a regular file")
     with path.open("rb") as file:
         if not zipfile.is_zipfile(file):
             raise FileFormatError(f"{path} must be an .npz file as numpy.savez writes it, got something else")
@@ -45,14 +45,24 @@ def _read_arrays(path: Path) -> dict[str, Array]:
         try:
             with np.load(file, allow_pickle=False) as archive:
                 names = [name for name in ("X", "y", "X_test", "y_test") if name in archive.files]
-                found = {name: archive[name] for name in names}
+                found = {name: _read_array(archive, name) for name in names}
                 others = archive.files
-        except DAMAGE as error:
+        except Exception as error:  # a hostile archive makes zipfile, its decompressors and numpy raise many types
             raise FileFormatError(f"{path} cannot be read: {error or type(error).__name__}") from error
     missing = [name for name in ("X", "y") if name not in found]
     if missing:
         raise FileFormatError(f"{path} must hold the arrays X and y, got {', '.join(others) or 'none'}")
     return found
+
+
+def _read_array(archive: Any, name: str) -> Array:
+    try:
+        array: Array = archive[name]
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            raise ValueError(f"{name} holds Python objects, which are not read: save {name}.astype(str)") from None
+        raise
+    return array
 
 
 def _checked_pair(path: Path, arrays: dict[str, Array], x_name: str, y_name: str) -> Pair:
@@ -69,6 +79,10 @@ def _checked_pair(path: Path, arrays: dict[str, Array], x_name: str, y_name: str
         raise FileFormatError(
             f"{path}: {y_name} must have shape ({len(X)},), a label a sample of {x_name}, got {y.shape}"
         )
+    if y.dtype.kind not in "biuU" and y.dtype not in (np.float32, np.float64):
+        raise FileFormatError(f"{path}: {y_name} must hold class labels, numbers or strings, got {y.dtype}")
+    if (kind := type_of_target(y)) not in ("binary", "multiclass"):
+        raise FileFormatError(f"{path}: {y_name} must hold class labels, got {kind} {y.dtype} values")
     if not X.size:
         raise FileFormatError(f"{path}: {x_name} must not be empty, got shape {X.shape}")
     if X.dtype.kind == "f" and not np.isfinite(X).all():

@@ -1,6 +1,7 @@
 """The options that are parameters of the estimators: which network, and how to train it."""
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -123,6 +124,12 @@ def given_parameters(options: argparse.Namespace) -> dict[str, Any]:
 def flag_of(parameter: str) -> str:
     """Return the option that sets `parameter`."""
     return next(_flag(option) for option in (*NETWORK, *TRAINING) if option.parameter == parameter)
+
+
+def with_flags(message: str) -> str:
+    """Return an error message about a parameter as one about the option that sets it."""
+    flags = {option.parameter: _flag(option) for option in (*NETWORK, *TRAINING)}
+    return re.sub(r"^(\w+)(?=(\[\d+\])? must )", lambda name: flags.get(name[1], name[1]), message)
 
 
 def _flag(option: Option) -> str:

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
@@ -15,6 +14,9 @@ from crmsprop.display import TrainingHistoryDisplay
 DEFAULT_FOLDER = "crmsprop-run"
 MODEL, HISTORY, CURVES = FILES = ("model.crms", "history.csv", "learning_curves.png")
 
+#: What marks a folder that a run is about to fill.
+CLAIM = ".crmsprop-running"
+
 Columns = Mapping[str, Sequence[float | None]]
 
 
@@ -23,7 +25,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument(
         "--output",
-        type=Path,
+        type=lambda text: Path(text).expanduser(),
         metavar="DIR",
         help=f"a new or empty folder for {', '.join(FILES)} (default: {DEFAULT_FOLDER} in the current folder, or the "
         f"first of {DEFAULT_FOLDER}-2, {DEFAULT_FOLDER}-3, ... that does not exist)",
@@ -48,10 +50,12 @@ def output_folder(wanted: Path | None) -> Iterator[Path]:
     """
     with ExitStack() as undo:
         folder = _numbered_folder(undo) if wanted is None else _wanted_folder(wanted, undo)
-        with tempfile.TemporaryFile(dir=folder):
-            pass  # a folder that cannot be written to fails here, and not after the training
+        claim = folder / CLAIM
+        claim.touch(exist_ok=False)  # no other run may take the folder, and one that cannot be written to fails now
         undo.callback(_remove_results, folder)
+        undo.callback(claim.unlink, missing_ok=True)
         yield folder
+        claim.unlink()
         undo.pop_all()
 
 

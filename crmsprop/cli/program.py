@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from crmsprop.cli import train
-from crmsprop.cli.parser import Parser
+from crmsprop.cli.options import with_flags
+from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.errors import DivergenceError, MissingExtraError
 from crmsprop.versions import __version__
 
@@ -46,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     try:
-        options = make_parser().parse_args(argv)
+        options, unknown = make_parser().parse_known_args(argv)
+        if unknown:
+            raise UsageError(f'unknown {" ".join(unknown)} (see "crmsprop {options.command} --help")')
         code: int = options.run(options)
         return code
     except SystemExit as stop:  # how argparse ends --help and --version
@@ -85,4 +88,4 @@ def _fail(message: str, code: int) -> int:
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+    return with_flags(" ".join(str(error).split())) or type(error).__name__

@@ -18,11 +18,14 @@ def history_table(history: Mapping[str, Sequence[float | None]]) -> str:
 def training_line(estimator: Any) -> str:
     """Return how long the training was, and why it ended early if it did."""
     seconds = sum(estimator.history_["seconds"])
-    line = f"trained {estimator.n_epochs_} epochs in {seconds:.1f} s"
-    if estimator.n_epochs_ == estimator.max_epochs:
+    plural = "" if estimator.n_epochs_ == 1 else "s"
+    line = f"trained {estimator.n_epochs_} epoch{plural} in {seconds:.1f} s"
+    if not estimator.early_stopping:
         return line
-    kept = "the best" if estimator.restore_best else "the last"
-    return f"{line}; early stopping ended it, the best epoch was {estimator.best_epoch_}, {kept} weights are kept"
+    stopped = estimator.n_epochs_ - estimator.best_epoch_ >= estimator.patience
+    kept = "its" if estimator.restore_best else "the last epoch's"
+    why = "early stopping ended it, " if stopped else ""
+    return f"{line}; {why}the best epoch was {estimator.best_epoch_}, {kept} weights are kept"
 
 
 def result_lines(score: Mapping[str, float], n_samples: int, folder: Path) -> str:
@@ -41,6 +44,8 @@ def result_lines(score: Mapping[str, float], n_samples: int, folder: Path) -> st
 def _cells(name: str, values: Sequence[float | None]) -> list[str]:
     """Return a column as right-aligned cells under its name."""
     form = FORMATS.get(name, ".4f")
+    if form == ".4f" and any(value is not None and abs(value) >= 1e6 for value in values):
+        form = ".3e"  # a loss on its way to infinity
     cells = [name, *("" if value is None else format(value, form) for value in values)]
     width = max(len(cell) for cell in cells)
     return [cell.rjust(width) for cell in cells]

@@ -77,7 +77,8 @@ def run(options: argparse.Namespace) -> int:
         score = job.estimator.evaluate(data.X_test, data.y_test)
         write_results(folder, job.estimator)
     if not options.quiet:
-        print(history_table(job.estimator.history_))
+        if not (sys.stdout.isatty() and sys.stderr.isatty()):  # there its lines were shown, an epoch each
+            print(history_table(job.estimator.history_))
         print(training_line(job.estimator))
     print(result_lines(score, len(data.X_test), folder), flush=True)
     return 0

@@ -85,7 +85,10 @@ def _data_folder(data_home: str | os.PathLike[str] | None) -> Path:
         data_home = os.environ.get("CRMSPROP_DATA") or "~/crmsprop_data"
     if not isinstance(data_home, str | os.PathLike):
         raise TypeError(f"data_home must be a path or None, got {data_home!r}")
-    home = Path(data_home).expanduser()
+    try:
+        home = Path(data_home).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"data_home must name a home folder that exists, got {os.fspath(data_home)!r}") from error
     if home.exists() and not home.is_dir():
         raise ValueError(f"data_home must be a folder, got {str(home)!r}")
     return home

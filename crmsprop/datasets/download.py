@@ -30,11 +30,11 @@ def fetch_archive(data_home: Path) -> Path:
     is_new = not data_home.exists()
     try:
         fetched = pooch.retrieve(URL, f"sha256:{SHA256}", fname=PICKLED.archive, path=data_home, progressbar=True)
-    except ValueError as error:
-        raise FileFormatError(f"{URL} did not give the file with the published checksum; nothing was kept") from error
     except OSError as error:
         advice = f"fetch it by other means and put it into {data_home}"
         raise OSError(f"the download of {URL} into {data_home} failed ({error}); {advice}") from error
+    except ValueError as error:
+        raise FileFormatError(f"{URL} did not give the file with the published checksum; nothing was kept") from error
     finally:
         if is_new:
             with contextlib.suppress(OSError):  # it holds something: the archive

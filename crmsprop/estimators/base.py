@@ -15,9 +15,11 @@ from crmsprop.estimators.inputs import (
     DTYPES,
     Array,
     Shape,
+    check_finite_in,
     check_row_length,
     checked_image_shape,
     computing_dtype,
+    native,
     rows_of_images,
 )
 from crmsprop.estimators.validation import held_out, naming_validation_data
@@ -98,6 +100,7 @@ class NetworkEstimator(FittedNetwork):
 
     def _check_training_data(self, X: Any, y: Any) -> tuple[Array, Array]:
         image_shape = checked_image_shape(self.image_shape)
+        X = native(X)
         if self._takes_images or image_shape:
             X, image_shape = rows_of_images(X, image_shape)
         X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=False)
@@ -130,18 +133,16 @@ class NetworkEstimator(FittedNetwork):
     def _build(self, X: Array, seed: int) -> None:
         """Make the network and draw its weights."""
         shape = self._sample_shape(X)
-        network = Network(self._layers(shape, self._n_outputs()), shape, computing_dtype(self.dtype, X))
+        dtype = computing_dtype(self.dtype, X)
+        check_finite_in(X, dtype)
+        network = Network(self._layers(shape, self._n_outputs()), shape, dtype)
         network.initialize(np.random.default_rng(seed))
         self.network_ = network
         self.__dict__.pop("best_epoch_", None)
         self._fitted_on_uint8 = X.dtype == np.uint8
 
     def _train(self, data: DataSet, validation: DataSet | None, plan: Plan) -> None:
-        groups = [
-            {"params": [view], "l2": self._penalty(name)}
-            for name, view in self.network_.arena.views.items()
-            if view.size
-        ]
+        groups = [{"params": [view], "l2": self._penalty(name)} for name, view in self.network_.arena.views.items()]
         stopping = EarlyStopping(patience=self.patience, restore_best=self.restore_best)
         callbacks = [*([stopping] if self.early_stopping else []), *([EpochPrinter()] if self.verbose else [])]
         callbacks += list(self.callbacks or [])

@@ -1,5 +1,6 @@
 """What a fitted estimator can do, whatever it predicts: evaluate, summarize, save, and predict in batches."""
 
+import math
 import os
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -9,12 +10,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from crmsprop import kernels
-from crmsprop.estimators.inputs import DTYPES, Array, Shape, check_same_kind, rows_of_images
+from crmsprop.estimators.inputs import DTYPES, Array, Shape, check_finite_in, check_same_kind, native, rows_of_images
 from crmsprop.estimators.parameters import TrainingParameters
 from crmsprop.estimators.saving import save
 from crmsprop.estimators.summary import summarize
 from crmsprop.nn import Loss, Network
-from crmsprop.training import EVALUATION_BATCH, Batches, DataSet, Evaluator, History
+from crmsprop.training import Batches, DataSet, Evaluator, History, evaluation_batch
 
 
 class FittedNetwork(TrainingParameters):
@@ -94,12 +95,16 @@ class FittedNetwork(TrainingParameters):
         ------
         NotFittedError
             If the estimator is not fitted.
-        TypeError
-            If a parameter or a label is of a type that a file cannot hold.
+        TypeError, ValueError
+            If a parameter or a label is of a type that a file cannot hold, a parameter was set to what `fit` would
+            refuse, or the estimator is of a class of one's own.
         OSError
             If the file cannot be written.
         """
         check_is_fitted(self)
+        if not type(self).__module__.startswith("crmsprop."):
+            raise TypeError(f"only the estimators of crmsprop can be saved to a file, got a {type(self).__qualname__}")
+        self._plan(seed=0)  # a file with parameters that are out of range would not load
         parameters = self.get_params(deep=False)
         save(path, type(self).__name__, parameters, self.network_, self.classes_, self.history_, self._fitted_state())
 
@@ -121,6 +126,8 @@ class FittedNetwork(TrainingParameters):
         data = self._data_set(X, self._encode(y))
         evaluator = Evaluator(self.network_, self._loss(), data, kernels.effective_n_threads(self.n_threads))
         loss, accuracy = evaluator.evaluate()
+        if not math.isfinite(loss):
+            raise ValueError(f"X must be of the scale that the network was trained on: the loss is {loss}")
         return {"loss": loss, "accuracy": accuracy}
 
     def summary(self) -> str:
@@ -130,13 +137,16 @@ class FittedNetwork(TrainingParameters):
 
     def _check_data(self, X: Any, y: Any = None) -> tuple[Array, Any]:
         """Validate data of the kind that fit has seen."""
+        X = native(X)
         if self._image_shape is not None:
             X, _ = rows_of_images(X, self._image_shape)
         if y is None:
             X = validate_data(self, X, dtype=DTYPES, reset=False)
         else:
             X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, reset=False)
-        check_same_kind(X, self._fitted_on_uint8)
+        check_same_kind(X, self._fitted_on_uint8, self._image_shape)
+        if hasattr(self, "network_"):  # not yet, where fit looks at validation data
+            check_finite_in(X, self.network_.dtype)
         return X, y
 
     def _outputs(self, X: Any) -> Array:
@@ -145,11 +155,15 @@ class FittedNetwork(TrainingParameters):
         X, _ = self._check_data(X)
         n_threads = kernels.effective_n_threads(self.n_threads)
         data = self._data_set(X, np.zeros(len(X), np.int64))
-        batches = Batches(data, EVALUATION_BATCH, self.network_.dtype, n_threads)
+        batches = Batches(data, evaluation_batch(self.network_), self.network_.dtype, n_threads)
         workspace = self.network_.workspace(batches.batch_size, n_threads)
         outputs = np.empty((len(X), *self.network_.output_shape), self.network_.dtype)
         start = 0
         for batch in batches.in_order():
             outputs[start : start + len(batch.x)] = self.network_.forward(batch.x, workspace)
             start += len(batch.x)
+        bad = np.flatnonzero(~np.isfinite(outputs).all(axis=-1))
+        if bad.size:
+            rule = "X must be of the scale that the network was trained on"
+            raise ValueError(f"{rule}: the outputs for sample {bad[0]} are not finite")
         return self._loss().predict(outputs, n_threads)

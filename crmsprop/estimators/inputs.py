@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from crmsprop.errors import check_choice, check_integer
+from crmsprop.errors import check_choice, check_integer, shown
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
@@ -50,6 +50,21 @@ def rows_of_images(X: Any, image_shape: Shape | None) -> tuple[Any, Shape | None
     return X.reshape(len(X), math.prod(shape)), shape
 
 
+def native(X: Any) -> Any:
+    """Return an array in the byte order of this machine; anything else as it is."""
+    if isinstance(X, np.ndarray) and X.dtype.kind == "f" and not X.dtype.isnative:
+        return X.astype(X.dtype.newbyteorder("="))
+    return X
+
+
+def check_finite_in(X: Array, dtype: np.dtype[Any]) -> None:
+    """ValueError where a number of `X` is too large for the dtype that the network computes in."""
+    if X.dtype.itemsize > dtype.itemsize and X.size:
+        largest = np.abs(X).max()
+        if largest > np.finfo(dtype).max:
+            raise ValueError(f"X must be finite in {dtype}, which the network computes in, got {largest}")
+
+
 def check_row_length(X: Array, image_shape: Shape) -> None:
     """ValueError unless the rows of `X` hold images of `image_shape`."""
     if X.shape[1] != math.prod(image_shape):
@@ -62,15 +77,16 @@ def computing_dtype(dtype: Any, X: Array) -> np.dtype[Any]:
     """Return the dtype that the network computes in; for None float32 for uint8 and float32 input, else float64."""
     if dtype is None:
         return np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
-    try:
-        name = np.dtype(dtype).name
-    except TypeError:
-        name = repr(dtype)
-    return np.dtype(check_choice("dtype", name, ("float32", "float64")))
+    if isinstance(dtype, type | np.dtype):
+        name = np.dtype(dtype).name if dtype in (np.float32, np.float64, float) else shown(dtype)
+        return np.dtype(check_choice("dtype", name, ("float32", "float64")))
+    return np.dtype(check_choice("dtype", dtype, ("float32", "float64")))
 
 
-def check_same_kind(X: Array, fitted_on_uint8: bool) -> None:
-    """ValueError where `X` is uint8 and fit saw floats, or the reverse: their scales differ."""
-    if (X.dtype == np.uint8) != fitted_on_uint8:
-        wanted = "uint8, as in fit" if fitted_on_uint8 else "of a float dtype, as in fit"
-        raise ValueError(f"X must be {wanted}, got {X.dtype}: uint8 is scaled by 1/255 in images, floats are not")
+def check_same_kind(X: Array, fitted_on_uint8: bool, image_shape: Shape | None) -> None:
+    """ValueError where `X` is uint8 and what fit saw was not, or the reverse: their scales differ."""
+    if (X.dtype == np.uint8) == fitted_on_uint8:
+        return
+    wanted = "uint8" if fitted_on_uint8 else "of another dtype than uint8"
+    why = "uint8 images are scaled by 1/255, others are not" if image_shape else "the two are rarely on one scale"
+    raise ValueError(f"X must be {wanted}, as it was in fit, got {X.dtype}: {why}")

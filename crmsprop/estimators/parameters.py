@@ -35,7 +35,8 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     learning_rate : float, default=1e-3
         Step size, in [0, inf).
     schedule : Schedule or callable or None, default=None
-        Factor on `learning_rate` at each step; or a function ``(epoch, learning_rate) -> learning_rate``.
+        Factor on `learning_rate` at each step; or a function ``(epoch, learning_rate) -> learning_rate``, which gets
+        the number of the epoch, counted from 0, and the rate of the epoch before.
     rho : float, default=0.9
         Decay of RMSprop's mean square, in [0, 1).
     epsilon : float, default=1e-8
@@ -49,13 +50,16 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     l2 : float, default=0.0
         L2 penalty on the weights, not the biases, in [0, inf): adds ``l2 * weight`` to the gradient.
     max_epochs : int, default=30
+        Passes over the training data, at least 1.
     batch_size : int, default=32
+        Samples a step, at least 1.
     validation_fraction : float or None, default=None
         Share of the samples held out for validation, stratified by class, in (0, 1); None for none, or for a tenth
         with `early_stopping`.
     early_stopping : bool, default=False
         Whether to stop when the validation loss has not improved for `patience` epochs.
     patience : int, default=5
+        Epochs without a lower validation loss that early stopping waits for, at least 1.
     restore_best : bool, default=True
         Whether early stopping goes back to the weights of the best epoch.
     dtype : {"float32", "float64"} or None, default=None
@@ -65,8 +69,9 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     n_threads : int or None, default=None
         None for every core that the process may use. The number never changes a bit of the result.
     callbacks : sequence of Callback or None, default=None
+        What else to do at each epoch or batch, see crmsprop.callbacks.
     verbose : int, default=0
-        1 prints a line an epoch.
+        Above 0, prints a line an epoch.
 
     Attributes
     ----------
@@ -126,7 +131,11 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
                 raise TypeError(f"callbacks[{i}] must be a Callback, got {callback!r:.100}")
 
     def _seeds(self) -> Seeds:
-        random = check_random_state(self.random_state)
+        try:
+            random = check_random_state(self.random_state)
+        except ValueError as error:
+            rule = "random_state must be None, an integer in [0, 2**32) or a numpy.random.RandomState"
+            raise ValueError(f"{rule}, got {self.random_state!r:.100}") from error
         return Seeds(*(int(seed) for seed in random.randint(np.iinfo(np.int32).max, size=3)))
 
     def _optimizer(self, groups: list[dict[str, Any]]) -> RMSprop:

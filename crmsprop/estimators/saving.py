@@ -1,14 +1,15 @@
 """An estimator to one file: parameters, fitted state and network; no pickle. loading.py reads it."""
 
+import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from crmsprop.errors import warn_user
 from crmsprop.estimators.inputs import Array
-from crmsprop.files import write_container
+from crmsprop.files import DTYPE_NAMES, write_container
 from crmsprop.nn import Network
 from crmsprop.persistence import network_to_parts
 from crmsprop.schedules import schedule_to_config
@@ -55,19 +56,22 @@ def _parameters_to_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return a parameter as plain JSON; TypeError where it cannot be."""
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if isinstance(value, np.ndarray) or (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
         return [_plain(item) for item in value]
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, numbers.Real) and not isinstance(value, int | float):  # a Fraction
+        return float(value)
     return value
 
 
 def _labels_to_config(classes: Array, arrays: dict[str, Array]) -> dict[str, Any]:
     """Return how labels are stored: numbers as an array, text in the configuration."""
-    if classes.dtype.kind in "biuf":
+    if classes.dtype in DTYPE_NAMES or classes.dtype.newbyteorder("<") in DTYPE_NAMES:
         arrays["classes"] = classes
         return {"kind": "array"}
     labels = classes.tolist()
     if not all(isinstance(label, str) for label in labels):
-        raise TypeError(f"classes_ must hold numbers or strings to be saved, got {classes!r:.200}")
-    return {"kind": "text" if classes.dtype.kind == "U" else "object", "labels": labels}
+        rule = "classes_ must hold strings, booleans, integers, float32 or float64 to be saved"
+        raise TypeError(f"{rule}, got {classes!r:.200}")
+    return {"kind": "text" if classes.dtype.kind == "U" else "object", "labels": [str(label) for label in labels]}

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from crmsprop.errors import check_choice, check_integer, check_real
 from crmsprop.nn import Conv2D, Dense, Dropout, Layer, MaxPool2D, ReLU
 from crmsprop.nn.layer import Shape
@@ -42,6 +44,7 @@ def activation_layers(activation: str) -> tuple[Layer, ...]:
 
 def checked_sizes(name: str, sizes: Sequence[int]) -> list[int]:
     """Return `sizes` as a list of ints of at least 1."""
-    if isinstance(sizes, str) or not hasattr(sizes, "__iter__"):
-        raise TypeError(f"{name} must be a sequence of integers of at least 1, got {sizes!r}")
+    is_row = isinstance(sizes, np.ndarray) and sizes.ndim == 1
+    if isinstance(sizes, str | bytes) or not (isinstance(sizes, Sequence) or is_row):
+        raise TypeError(f"{name} must be a sequence of integers of at least 1, got {sizes!r:.100}")
     return [check_integer(f"{name}[{i}]", size, 1) for i, size in enumerate(sizes)]

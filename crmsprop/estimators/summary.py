@@ -25,7 +25,7 @@ def summarize(network: Network, batch_size: int) -> str:
 def _row(network: Network, i: int) -> tuple[str, str, str, str]:
     count = sum(parameter.size for name, parameter in network.parameters.items() if int(name.split(".")[0]) == i)
     return (
-        f"{i} {type(network.layers[i]).__name__}",
+        f"{i:{len(str(len(network.layers) - 1))}} {type(network.layers[i]).__name__}",
         describe_shape(network.shapes[i]),
         f"{count:,}",
         f"{_flops(network)[i] / 1e6:.3f}",

@@ -15,16 +15,18 @@ def held_out(n: int, fraction: float, seed: int, strata: Array | None) -> tuple[
     try:
         kept, validating = train_test_split(np.arange(n), test_size=fraction, random_state=seed, stratify=strata)
     except ValueError as error:
-        rule = "validation_fraction must leave samples of every class in both parts"
-        raise ValueError(f"{rule}, got {fraction}: {error}") from error
+        rule = "validation_fraction (a tenth by default with early_stopping) must leave samples of every class in both"
+        raise ValueError(f"{rule} parts, got {fraction} of {n} samples: {error}") from error
     return kept, validating
 
 
 @contextmanager
 def naming_validation_data() -> Iterator[None]:
-    """Errors about X and y are about X_val and y_val here."""
+    """Errors about X and y are about X_val and y_val here; names stand before a verb, and values behind."""
     try:
         yield
     except (TypeError, ValueError) as error:
-        message = re.sub(r"\b([Xy])\b(?!_)", r"\1_val", str(error))
-        raise type(error)(message) from error
+        message = re.sub(r"^(.*?)\b([Xy])\b(?=:| must| has| contains| is)", r"\1\2_val", str(error), count=1)
+        if type(error) in (TypeError, ValueError) and message != str(error):
+            raise type(error)(message) from error
+        raise

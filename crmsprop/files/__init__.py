@@ -10,7 +10,8 @@ References
 The format: https://github.com/huggingface/safetensors#format
 """
 
+from crmsprop.files.layout import DTYPE_NAMES
 from crmsprop.files.reader import read_container
 from crmsprop.files.writer import write_container
 
-__all__ = ["read_container", "write_container"]
+__all__ = ["DTYPE_NAMES", "read_container", "write_container"]

@@ -61,7 +61,10 @@ def write_container(
     >>> arrays["weight"].shape, config
     ((2, 3), {'epochs': 5})
     """
-    target = os.path.realpath(os.fsdecode(path))
+    name = os.fsdecode(path)
+    if not name or name.endswith(os.sep):
+        raise ValueError(f"path must be that of a file, got {name!r}")
+    target = os.path.realpath(name)
     mode = _permissions_to_keep(target)
     table = _stored_table(arrays)
     metadata = _metadata_of(config, kind)
@@ -137,9 +140,11 @@ def _replace_file(path: str, chunks: Iterable[bytes | memoryview], mode: int | N
     try:
         _write_synced(temporary, chunks, mode)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = path  # a full disk does not say where
         raise
     _sync_folder(folder)
 

@@ -12,11 +12,11 @@ from crmsprop.errors import check_choice
 
 try:
     from crmsprop.kernels._cpu import active_isa, effective_n_threads, openmp_version, supported_isas, use_isa
-except ModuleNotFoundError as error:
+except ModuleNotFoundError:
     raise ImportError(
         f"crmsprop's kernels are not compiled in {os.path.dirname(__file__)}: if this is a source tree, run "
         '"pip install ." in it and then Python in another folder, or "pip install -e ." to work on it'
-    ) from error
+    ) from None
 
 active_kernels = check_choice(
     "CRMSPROP_KERNELS", os.environ.get("CRMSPROP_KERNELS", "compiled"), ("compiled", "reference")

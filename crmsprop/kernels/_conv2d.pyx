@@ -15,7 +15,7 @@ cdef extern from "conv2d.h":
     ctypedef Py_ssize_t isize
     ctypedef struct crm_conv2d:
         isize images, height, width, channels, kernel_h, kernel_w, filters
-        isize stride_h, stride_w, pad_top, pad_left, rows, columns, pool_h, pool_w, chunk
+        isize stride_h, stride_w, pad_top, pad_left, rows, columns, pool_h, pool_w, chunk, max_chunks
         int relu
         const void *x
         const void *weight
@@ -40,8 +40,10 @@ cdef extern from "conv2d.h":
         void reduce(const crm_conv2d *, isize, isize) noexcept nogil
     const crm_conv2d_kernels *crm_conv2d_table[3][2]
 
-cdef isize CHUNK = 8                 # images a partial weight gradient, unless the partials would take more than
-cdef isize PARTIALS_BYTES = 1 << 25  # this: then fewer, larger chunks; by shapes only, so that bits do not change
+# A batch is cut into chunks of images, each with a partial weight gradient: this many, as long as they take no more
+# than so many bytes. By shapes only, so that bits do not change.
+cdef isize CHUNKS = 16
+cdef isize PARTIALS_BYTES = 1 << 25
 cdef isize REDUCE = 1024             # gradient elements a block of the sum over chunks
 
 
@@ -73,7 +75,7 @@ def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray
     cdef const crm_conv2d_kernels *kernels = crm_conv2d_table[isa][type_number == np.NPY_DOUBLE]
     cdef isize shared = kernels.packed_size(&c, False), each = kernels.forward_scratch(&c), image
     c.packed = writes(scratch, "scratch", type_number, 1)
-    cdef int threads = room(scratch, shared, each, team(n_threads, work(&c)))
+    cdef int threads = room(scratch, shared, each, team(n_threads, work(&c), c.images))
     cdef char *own = <char *>c.packed + shared * np.PyArray_ITEMSIZE(scratch)
     each *= np.PyArray_ITEMSIZE(scratch)
     with nogil:
@@ -96,10 +98,10 @@ def conv2d_backward(ndarray x, ndarray weight, ndarray out, ndarray dy, ndarray 
     cdef const crm_conv2d_kernels *kernels = crm_conv2d_table[isa][type_number == np.NPY_DOUBLE]
     cdef isize item = np.PyArray_ITEMSIZE(scratch), each = kernels.backward_scratch(&c), block
     c.packed = writes(scratch, "scratch", type_number, 1)
-    cdef int threads = room(scratch, shared_size(&c, kernels), each, team(n_threads, 2 * work(&c)))
+    cdef isize chunks = (c.images + c.chunk - 1) // c.chunk, total = partial_size(&c)
+    cdef int threads = room(scratch, shared_size(&c, kernels), each, team(n_threads, 2 * work(&c), chunks))
     c.partials = <char *>c.packed + kernels.packed_size(&c, True) * item
     cdef char *own = <char *>c.packed + shared_size(&c, kernels) * item
-    cdef isize chunks = (c.images + c.chunk - 1) // c.chunk, total = partial_size(&c)
     each *= item
     with nogil:
         if c.dx != NULL:
@@ -115,8 +117,8 @@ cdef isize partial_size(const crm_conv2d *c) noexcept nogil:
 
 
 cdef isize shared_size(const crm_conv2d *c, const crm_conv2d_kernels *kernels) noexcept nogil:
-    """Elements at the head of the backward scratch: packed weights, then one partial gradient a chunk."""
-    return kernels.packed_size(c, True) + (c.images + c.chunk - 1) // c.chunk * partial_size(c)
+    """Elements at the head of the backward scratch: packed weights, then partial gradients for c.images or fewer."""
+    return kernels.packed_size(c, True) + c.max_chunks * partial_size(c)
 
 
 cdef double work(const crm_conv2d *c) noexcept nogil:
@@ -135,13 +137,17 @@ cdef int sizes(crm_conv2d *c, x_shape, weight_shape, geometry, Py_ssize_t item) 
     c.kernel_h, c.kernel_w, _, c.filters = weight_shape
     (c.stride_h, c.stride_w), (c.pad_top, _, c.pad_left, _), (c.pool_h, c.pool_w), c.relu = geometry
     geometry.check()
+    if c.kernel_h < 1 or c.kernel_w < 1:
+        raise ValueError(f"weight must have filters of at least 1 x 1 pixels, got shape {tuple(weight_shape)}")
     rows, columns = geometry.pooled(c.height, c.width, (c.kernel_h, c.kernel_w))
     if rows < 1 or columns < 1:
         raise ValueError(f"x must be larger than the windows of {geometry}, got shape {tuple(x_shape)}")
     if c.pool_h * c.pool_w > 255:
         raise ValueError(f"geometry.pool must cover at most 255 pixels, got {c.pool_h} x {c.pool_w}")
     c.rows, c.columns = rows * c.pool_h, columns * c.pool_w
-    c.chunk = max(CHUNK, (c.images * partial_size(c) * item + PARTIALS_BYTES - 1) // PARTIALS_BYTES)
+    # Fewer images never need more chunks than c.max_chunks, so that scratch for a batch serves every smaller one.
+    c.max_chunks = max(1, min(CHUNKS, c.images, PARTIALS_BYTES // max(partial_size(c) * item, 1)))
+    c.chunk = max(1, (c.images + c.max_chunks - 1) // c.max_chunks)
     return 0
 
 

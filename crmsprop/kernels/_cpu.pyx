@@ -88,14 +88,14 @@ cdef int usable_cores() except -1:
     return cores
 
 
-cdef int team_for(object n_threads, double work) except -1:
+cdef int team_for(object n_threads, double work, Py_ssize_t tasks) except -1:
     """As `team`, from a user's `n_threads`, which is looked at only where the work is large enough to share."""
-    return 1 if forked or work < SMALL_WORK else effective_n_threads(n_threads)
+    return 1 if forked or work < SMALL_WORK else team(effective_n_threads(n_threads), work, tasks)
 
 
-cdef int team(int n_threads, double work) noexcept nogil:
-    """Threads for a call of `work` elementary operations: one where it is small, or after a fork."""
-    return 1 if forked or work < SMALL_WORK else n_threads
+cdef int team(int n_threads, double work, Py_ssize_t tasks) noexcept nogil:
+    """Threads for a call of `work` elementary operations in so many tasks: one where it is small, or after a fork."""
+    return 1 if forked or work < SMALL_WORK else <int>max(1, min(n_threads, tasks))
 
 
 def _after_fork_in_child():

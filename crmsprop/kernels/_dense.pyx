@@ -100,8 +100,8 @@ cdef int run(const crm_dense *d, crm_dense_block function, isize blocks, isize s
     cdef char *memory = <char *>writes(scratch, "scratch", type_number, 1)
     if np.PyArray_SIZE(scratch) < scratch_size:
         raise ValueError(f"scratch must have at least {scratch_size} elements, got {np.PyArray_SIZE(scratch)}")
-    cdef int threads = team(n_threads, <double>d.samples * d.inputs * d.units)
-    threads = <int>min(threads, np.PyArray_SIZE(scratch) // max(scratch_size, 1), blocks)
+    cdef int threads = team(n_threads, <double>d.samples * d.inputs * d.units, blocks)
+    threads = <int>min(threads, np.PyArray_SIZE(scratch) // max(scratch_size, 1))
     threads = max(threads, 1)
     cdef isize bytes_each = scratch_size * np.PyArray_ITEMSIZE(scratch), block
     for block in prange(blocks, nogil=True, num_threads=threads, schedule="dynamic"):

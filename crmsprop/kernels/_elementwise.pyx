@@ -34,7 +34,7 @@ def relu_forward(ndarray x, ndarray out, int n_threads):
     separate(("out", "x"), (out, x), 1)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef isize size = np.PyArray_SIZE(x), block
-    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, size), schedule="static"):
+    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, size, blocks(size)), schedule="static"):
         kernels.relu_forward(source, target, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
@@ -49,7 +49,7 @@ def relu_backward(ndarray out, ndarray dy, ndarray dx, int n_threads):
     separate(("dx", "out", "dy"), (dx, out, None if source == target else dy), 1)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef isize size = np.PyArray_SIZE(out), block
-    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, size), schedule="static"):
+    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, size, blocks(size)), schedule="static"):
         kernels.relu_backward(mask, source, target, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
@@ -64,7 +64,8 @@ def dropout(ndarray x, ndarray out, double rate, uint64_t key, int n_threads):
     separate(("out", "x"), (out, x), 1)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef isize size = np.PyArray_SIZE(x), block
-    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, 2.0 * size), schedule="static"):
+    cdef int threads = team(n_threads, 2.0 * size, blocks(size))
+    for block in prange(blocks(size), nogil=True, num_threads=threads, schedule="static"):
         kernels.dropout(source, target, rate, key, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
@@ -82,7 +83,7 @@ def gather(ndarray source, ndarray indices, ndarray out, double scale, int n_thr
     cdef isize size = np.PyArray_SIZE(out) // max(count, 1), stride = np.PyArray_STRIDE(source, 0)
     cdef const char *data = np.PyArray_BYTES(source)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, <double>count * size)
+    cdef int threads = team(n_threads, <double>count * size, count)
     for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
         kernels.gather(data, stride, kind, rows, target, size, scale, block * ROWS, min((block + 1) * ROWS, count))
 

@@ -35,7 +35,7 @@ def max_pool2d_forward(ndarray x, ndarray out, ndarray argmax, pool, stride, int
     describe(&p, x, out, "out", argmax, pool, stride)
     separate(("out", "argmax", "x"), (out, argmax, x), 2)
     cdef const crm_pool_kernels *kernels = crm_pool_table[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, <double>np.PyArray_SIZE(out) * p.pool_h * p.pool_w)
+    cdef int threads = team(n_threads, <double>np.PyArray_SIZE(out) * p.pool_h * p.pool_w, p.images)
     cdef isize image
     for image in prange(p.images, nogil=True, num_threads=threads, schedule="static"):
         kernels.forward(&p, image)
@@ -50,7 +50,7 @@ def max_pool2d_backward(ndarray dy, ndarray argmax, ndarray dx, pool, stride, in
     describe(&p, dx, dy, "dy", argmax, pool, stride)
     separate(("dx", "dy", "argmax"), (dx, dy, argmax), 1)
     cdef const crm_pool_kernels *kernels = crm_pool_table[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, <double>np.PyArray_SIZE(dx))
+    cdef int threads = team(n_threads, <double>np.PyArray_SIZE(dx), p.images)
     cdef isize image
     for image in prange(p.images, nogil=True, num_threads=threads, schedule="static"):
         kernels.backward(&p, image)

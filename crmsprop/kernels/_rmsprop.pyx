@@ -179,7 +179,7 @@ cdef class RMSpropArrays(Table):
             raise RuntimeError("these arrays are being updated in another thread: a step must end before the next")
         as_long(grads, "grads", self.count)
         as_long(scales, "scales", self.count)
-        cdef int threads = team_for(n_threads, self.total)
+        cdef int threads = team_for(n_threads, self.total, blocks_of(self.total))
         if rule is not self.rule:
             read_rule(rule, &self.c_rule, &self.scale, &self.lr_in_momentum)
             self.rule = rule
@@ -248,7 +248,7 @@ def rmsprop_update(ndarray param not None, grad, mean_square, mean, velocity, av
     read_rule(rule, &c_rule, &scale, &lr_in_momentum)
     entry.grad_scale = scale * grad_scale
     set_rates(&entry, learning_rate, weight_decay, lr_in_momentum)
-    cdef int threads = team_for(n_threads, entry.size)
+    cdef int threads = team_for(n_threads, entry.size, blocks_of(entry.size))
     update(crm_rmsprop[isa][type_number == np.NPY_DOUBLE], &entry, 1, entry.size, &c_rule, threads)
 
 
@@ -266,7 +266,7 @@ def rmsprop_accumulate(list grads not None, list sums not None, int n_threads):
     cdef const crm_rmsprop_kernels *kernels = table.kernels()
     cdef isize block, count = table.count, total = table.total
     cdef const crm_rmsprop_array *arrays = table.arrays
-    cdef int threads = team(n_threads, total)
+    cdef int threads = team(n_threads, total, blocks_of(total))
     for block in prange(blocks_of(total), nogil=True, num_threads=threads, schedule="static"):
         kernels.accumulate(arrays, count, block * BLOCK, min((block + 1) * BLOCK, total))
 
@@ -298,7 +298,7 @@ cdef list squares_of(Table table, int n_threads):
     cdef const crm_rmsprop_kernels *kernels = table.kernels()
     cdef const crm_rmsprop_array *arrays = table.arrays
     cdef isize count = table.count
-    cdef int threads = team(n_threads, table.total)
+    cdef int threads = team(n_threads, table.total, n_blocks)
     for block in prange(n_blocks, nogil=True, num_threads=threads, schedule="static"):
         parts[block] = kernels.squares(arrays, count, block, BLOCK)
     totals = [0.0] * table.count

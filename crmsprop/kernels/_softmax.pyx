@@ -31,7 +31,7 @@ def softmax(ndarray logits, ndarray out, int n_threads):
     separate(("out", "logits"), (out, None if source == target else logits), 1)
     cdef const crm_softmax_kernels *kernels = crm_softmax_table[isa][type_number == np.NPY_DOUBLE]
     cdef isize count = np.PyArray_DIM(logits, 0), classes = np.PyArray_DIM(logits, 1), block
-    cdef int threads = team(n_threads, EXP_WORK * count * classes)
+    cdef int threads = team(n_threads, EXP_WORK * count * classes, (count + ROWS - 1) // ROWS)
     for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
         kernels.softmax(source, target, classes, block * ROWS, min((block + 1) * ROWS, count))
 
@@ -56,7 +56,7 @@ def cross_entropy(ndarray logits, ndarray labels, ndarray weights, ndarray losse
     separate(("dlogits", "losses", "hits", "logits", "labels", "weights"),
              (dlogits, losses, hits, logits, labels, weights), 3)
     cdef const crm_softmax_kernels *kernels = crm_softmax_table[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, EXP_WORK * count * classes)
+    cdef int threads = team(n_threads, EXP_WORK * count * classes, (count + ROWS - 1) // ROWS)
     for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
         kernels.cross_entropy(source, targets, weight, loss, hit, gradient, classes, block * ROWS,
                               min((block + 1) * ROWS, count))

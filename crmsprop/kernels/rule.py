@@ -1,12 +1,13 @@
 """The numbers of an RMSprop step, resolved from its options outside of the loop; shared by the kernel and its twin."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-Arrays = list[np.ndarray[Any, np.dtype[Any]]]
+Array = np.ndarray[Any, np.dtype[Any]]
+Arrays = Sequence[Array]
 
 
 class RMSpropState(NamedTuple):
@@ -20,6 +21,10 @@ class RMSpropState(NamedTuple):
     velocities: Arrays | None = None
     averages: Arrays | None = None
     sums: Arrays | None = None
+
+    def lists(self) -> tuple[list[Array] | None, ...]:
+        """Return every field as a list of its own."""
+        return tuple(None if arrays is None else list(arrays) for arrays in self)
 
     def only(self, numbers: Iterable[int]) -> "RMSpropState":
         """Return the state of the parameters of these numbers, in lists of its own."""

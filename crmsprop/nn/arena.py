@@ -41,10 +41,6 @@ class Arena:
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, ({name: view.shape for name, view in self.views.items()}, self.flat)
 
-    def like(self) -> "Arena":
-        """Return an arena of the same layout, all zeros: for gradients."""
-        return Arena({name: view.shape for name, view in self.views.items()}, self.flat.dtype)
-
 
 def _rebuilt(shapes: Mapping[str, Sequence[int]], flat: Array) -> Arena:
     arena = Arena(shapes, flat.dtype)

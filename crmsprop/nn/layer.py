@@ -141,13 +141,31 @@ class Layer:
         return 0
 
     def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
-        """Fill `out` from `x`."""
+        """Fill `out` from `x`.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, *input_shape)
+        out : ndarray of shape (n, *output_shape)
+        own : Own
+        run : Run
+        """
         raise TypeError(f"{type(self).__name__} must override forward")
 
     def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
         """Fill ``own.grads``, and `dx` unless it is None, from `dy`.
 
-        `dy` may be overwritten; `x` and `out` may not.
+        Parameters
+        ----------
+        x, out : ndarray
+            What `forward` read and wrote; not to be changed.
+        dy : ndarray of shape (n, *output_shape)
+            Gradient to `out`; may be overwritten.
+        dx : ndarray of shape (n, *input_shape) or None
+            Gradient to `x`, where somebody needs it.
+        own : Own
+        run : Run
+            The one that `forward` got.
         """
         raise TypeError(f"{type(self).__name__} must override backward")
 

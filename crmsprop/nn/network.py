@@ -1,5 +1,6 @@
 """A stack of layers: shapes, parameters, the forward pass and the backward pass."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,8 +31,8 @@ class Network:
         Output shape of each layer.
     parameters : dict of str to Parameter
         Keyed by the layer's index and the parameter's name, such as ``"0.weight"``.
-    arena, gradients : Arena
-        Values and gradients, views keyed alike.
+    arena : Arena
+        Their values, views keyed alike; the workspace of a training has their gradients.
 
     Raises
     ------
@@ -65,7 +66,6 @@ class Network:
             for parameter in layer.parameters(shape)
         }
         self.arena = Arena({name: parameter.shape for name, parameter in self.parameters.items()}, dtype)
-        self.gradients = self.arena.like()
         self._operations = self._plan(fused)
         learning = (i for i, operation in enumerate(self._operations) if operation.params)
         self._first = next(learning, len(self._operations))
@@ -78,6 +78,11 @@ class Network:
     def output_shape(self) -> Shape:
         """Shape of the output of one sample."""
         return self.shapes[-1]
+
+    @property
+    def largest_array(self) -> int:
+        """Elements of the largest array that a pass reads or writes for one sample."""
+        return max(math.prod(shape) for shape in (self.input_shape, *(one.output_shape for one in self._operations)))
 
     @property
     def n_parameters(self) -> int:
@@ -121,10 +126,16 @@ class Network:
         return x
 
     def backward(self, workspace: Workspace, run: Run) -> None:
-        """Fill `gradients` for the batch that `forward` last saw in this workspace.
+        """Fill ``workspace.gradients`` for the batch that `forward` last saw in this workspace.
 
-        The gradient to the output is read from ``workspace.output_gradient(n)``, which the loss has filled; both passes
-        get the same `run`.
+        The gradient to the output is read from ``workspace.output_gradient(n)``, which the loss has filled.
+
+        Parameters
+        ----------
+        workspace : Workspace
+            For training.
+        run : Run
+            The one that `forward` got.
         """
         n = len(workspace.inputs[0])
         outputs, gradients = workspace.buffers(n)
@@ -142,8 +153,8 @@ class Network:
         plan, index, shape = [], 0, self.input_shape
         for layer, count in layers:
             names = [name for i in range(index, index + count) for name in names_of.get(i, [])]
-            params, grads = (tuple(arena.views[name] for name in names) for arena in (self.arena, self.gradients))
-            plan.append(Operation(index, layer, shape, self.shapes[index + count - 1], params, grads))
+            params = {name: self.arena.views[name] for name in names}
+            plan.append(Operation(index, layer, shape, self.shapes[index + count - 1], params))
             index += count
             shape = plan[-1].output_shape
         return plan

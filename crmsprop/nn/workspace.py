@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from crmsprop.nn.arena import aligned_zeros
+from crmsprop.nn.arena import Arena, aligned_zeros
 from crmsprop.nn.layer import Array, Layer, Own, Shape, Site
 
 
@@ -17,8 +17,7 @@ class Operation(NamedTuple):
     layer: Layer
     input_shape: Shape
     output_shape: Shape
-    params: tuple[Array, ...]  # views into the arena, in the layer's order
-    grads: tuple[Array, ...]  # the same of the gradients
+    params: dict[str, Array]  # views into the arena by name, in the layer's order
 
 
 class Buffers(NamedTuple):
@@ -43,6 +42,8 @@ class Workspace:
         self.n_threads = n_threads
         self._operations = operations
         self._dtype = np.dtype(dtype)
+        #: Gradients by the names of the parameters, laid out as these are; None outside of training.
+        self.gradients = _gradient_arena(operations, dtype) if training else None
         self.owned = [self._own(operation) for operation in operations]
         sizes = [math.prod(operation.output_shape) for operation in operations]
         largest = max([math.prod(operations[0].input_shape), *sizes]) if operations else 0
@@ -70,7 +71,8 @@ class Workspace:
         site = Site(
             operation.stream, operation.input_shape, self.batch_size, self._dtype, self.n_threads, self.training
         )
-        return Own(operation.params, operation.grads, operation.layer.memory(site))
+        grads = [] if self.gradients is None else [self.gradients.views[name] for name in operation.params]
+        return Own(list(operation.params.values()), grads, operation.layer.memory(site))
 
     def _output_views(self, n: int) -> list[Array | None]:
         views: list[Array | None] = []
@@ -91,6 +93,11 @@ class Workspace:
             turn = turn if operation.layer.is_view else 1 - turn
             views.append(_view(self._turns[turn], n, operation.input_shape))
         return views[::-1]
+
+
+def _gradient_arena(operations: Sequence[Operation], dtype: Any) -> Arena:
+    shapes = {name: view.shape for operation in operations for name, view in operation.params.items()}
+    return Arena(shapes, dtype)
 
 
 def _view(flat: Array, n: int, shape: Shape) -> Array:

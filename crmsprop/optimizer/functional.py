@@ -4,7 +4,7 @@ import functools
 import math
 
 from crmsprop import kernels
-from crmsprop.errors import check_integer, check_real
+from crmsprop.errors import check_fits, check_integer, check_real
 from crmsprop.kernels.rule import RMSpropRule
 from crmsprop.optimizer.groups import Array
 from crmsprop.optimizer.options import RMSpropOptions
@@ -56,7 +56,7 @@ def rmsprop_update(
         State of the momentum, zeros before the first step; needed with `momentum`.
     momentum : float, default=0.0
         In [0, 1).
-    nesterov, eps_in_sqrt, lr_in_momentum, maximize : bool, default=False
+    nesterov, eps_in_sqrt, lr_in_momentum : bool, default=False
         As in RMSprop.
     step : int or None, default=None
         Number of this step, counted from 1, for bias correction; None for no correction.
@@ -68,6 +68,8 @@ def rmsprop_update(
         Running average of the parameter, with decay `ema`.
     ema : float, default=0.0
         Decay of `average`, in [0, 1); 0 makes it the new parameter, as it should be after the first step.
+    maximize : bool, default=False
+        Go up the gradient.
     n_threads : int or None, default=None
         Threads to use; None for every core that the process may use.
 
@@ -91,7 +93,7 @@ def rmsprop_update(
         rule = _cached_rule(*options, step)
     except TypeError:  # perhaps only of what cannot be a key of the cache
         rule = _rule(*options, step)
-    rate = check_real("learning_rate", learning_rate, "[0, inf)")
+    rate = check_fits("learning_rate", check_real("learning_rate", learning_rate, "[0, inf)"), param.dtype)
     if l2 or weight_decay:
         l2, weight_decay = check_real("l2", l2, "[0, inf)"), check_real("weight_decay", weight_decay, "[0, inf)")
     if momentum and velocity is None:
@@ -148,6 +150,6 @@ _cached_rule = functools.lru_cache(maxsize=128, typed=True)(_rule)
 def _clip_factor(grad: Array, clip_norm: float, n_threads: int | None) -> float:
     (square,) = kernels.rmsprop_squares([grad], None, kernels.effective_n_threads(n_threads))
     if not math.isfinite(square):
-        raise ValueError(f"grad must have a finite norm to be clipped, got {math.sqrt(square)}; nothing was changed")
+        raise ValueError("grad must have a finite sum of squares for its norm to be clipped")
     norm = math.sqrt(square)
     return clip_norm / norm if norm > clip_norm else 1.0

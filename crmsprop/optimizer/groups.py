@@ -1,7 +1,7 @@
 """Parameter groups: what a user gives as `params`, taken apart and checked."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ class Group(NamedTuple):
     frozen: bool = False
 
 
-def unpack(params: list[Any]) -> tuple[list[Array], list[Group]]:
+def unpack(params: list[Any]) -> tuple[tuple[Array, ...], list[Group]]:
     """Return every array, and its group, from a list of arrays or of groups; check all but the values in the arrays."""
     if params and isinstance(params[0], Mapping):
         pairs = [_unpack_group(i, group) for i, group in enumerate(params)]
@@ -30,7 +30,7 @@ def unpack(params: list[Any]) -> tuple[list[Array], list[Group]]:
     arrays = [array for members, _ in pairs for array in members]
     groups = [group for members, group in pairs for _ in members]
     _check_arrays(arrays)
-    return arrays, groups
+    return tuple(arrays), groups
 
 
 def _unpack_group(i: int, group: Any) -> tuple[list[Any], Group]:
@@ -60,8 +60,8 @@ def _check_arrays(params: list[Array]) -> None:
             raise ValueError(f"params[{max(i, j)}] must not overlap params[{min(i, j)}] in memory")
 
 
-def filled_like(params: list[Array], value: float = 0.0) -> list[Array]:
+def filled_like(params: Sequence[Array], value: float = 0.0) -> tuple[Array, ...]:
     """Arrays full of `value` for each parameter, all of them views of one array, so that a snapshot is one copy."""
     flat = np.full(sum(param.size for param in params), value, params[0].dtype if params else np.float64)
     ends = np.cumsum([0, *(param.size for param in params)])
-    return [flat[ends[i] : ends[i + 1]].reshape(param.shape) for i, param in enumerate(params)]
+    return tuple(flat[ends[i] : ends[i + 1]].reshape(param.shape) for i, param in enumerate(params))

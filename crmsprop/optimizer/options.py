@@ -92,11 +92,11 @@ class RMSpropOptions:
         """
         for i, square in zip(numbers, squares, strict=True):
             if not math.isfinite(square):
-                raise ValueError(f"grads[{i}] must have a finite norm to be clipped; nothing was changed")
+                raise ValueError(f"grads[{i}] must have a finite sum of squares for its norm to be clipped")
         if self.global_clip_norm:
             squares = [sum(squares)] * len(squares)
         limit = self.clip_norm or self.global_clip_norm or math.inf
         norms = [math.sqrt(square) / self.accumulate_steps for square in squares]
         if not all(map(math.isfinite, norms)):
-            raise ValueError("grads must have a finite global norm to be clipped; nothing was changed")
+            raise ValueError("grads must have a finite sum of squares for their norm to be clipped")
         return [limit / norm if norm > limit else 1.0 for norm in norms]

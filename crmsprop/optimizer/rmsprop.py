@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from crmsprop import kernels
-from crmsprop.errors import check_choice, check_real
+from crmsprop.errors import check_choice, check_fits, check_real
 from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
 from crmsprop.optimizer.groups import Array, Group, filled_like, unpack
 from crmsprop.optimizer.options import RMSpropOptions
@@ -75,13 +77,13 @@ class RMSprop:
 
     Attributes
     ----------
-    params : list of ndarray
+    params : tuple of ndarray
         The arrays of all groups, in order.
     options : RMSpropOptions
         All options but the learning rate, such as ``options.rho``; they stay as they are.
-    mean_squares : list of ndarray
+    mean_squares : tuple of ndarray
         Running mean of the squared gradients, one array a parameter.
-    means, velocities, averages : list of ndarray or None
+    means, velocities, averages : tuple of ndarray or None
         State of `centered`, `momentum` and `ema`; None without. The averages may be read at any time.
     n_steps : int
         Updates made.
@@ -106,6 +108,7 @@ class RMSprop:
     # No other attribute can be set: rho, say, is read from `options`, and to set it here would do nothing.
     __slots__ = (
         "_arrays",
+        "_dtype",
         "_groups",
         "_learning_rate",
         "_n_accumulated",
@@ -123,13 +126,16 @@ class RMSprop:
         "velocities",
     )
 
-    mean_squares: list[Array]
-    means: list[Array] | None
-    velocities: list[Array] | None
-    averages: list[Array] | None
+    params: tuple[Array, ...]
+    mean_squares: tuple[Array, ...]
+    means: tuple[Array, ...] | None
+    velocities: tuple[Array, ...] | None
+    averages: tuple[Array, ...] | None
     n_steps: int
 
-    _sums: list[Array] | None
+    _dtype: np.dtype[Any]
+    _groups: list[Group]
+    _sums: tuple[Array, ...] | None
     _n_accumulated: int
     _thawed: list[int]  # numbers of the parameters that are not frozen
     _thawed_sums: list[Array] | None
@@ -160,7 +166,6 @@ class RMSprop:
         maximize: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        self.learning_rate = learning_rate
         self.options = RMSpropOptions(
             rho,
             epsilon,
@@ -183,7 +188,9 @@ class RMSprop:
         kernels.effective_n_threads(n_threads)
         self.n_threads = n_threads
         self.params, self._groups = unpack(list(params))
-        self._check_epsilon()
+        self._dtype = self.params[0].dtype if self.params else np.dtype(np.float64)
+        self.learning_rate = learning_rate
+        self._check_dtype()
         self.reset()
 
     @classmethod
@@ -214,7 +221,7 @@ class RMSprop:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = check_real("learning_rate", value, "[0, inf)")
+        self._learning_rate = self._checked_rate(value)
 
     def step(self, grads: Sequence[Array], *, learning_rate: float | None = None) -> None:
         """Update every parameter in place, once.
@@ -232,7 +239,7 @@ class RMSprop:
             If a gradient does not fit its parameter, or a norm that is to be clipped is not finite; nothing is changed
             then.
         """
-        rate = self._learning_rate if learning_rate is None else check_real("learning_rate", learning_rate, "[0, inf)")
+        rate = self._learning_rate if learning_rate is None else self._checked_rate(learning_rate)
         if len(grads) != len(self.params):
             raise ValueError(f"grads must hold one array a parameter, {len(self.params)}, got {len(grads)}")
         thawed = grads if type(grads) is list and len(self._thawed) == len(grads) else [grads[i] for i in self._thawed]
@@ -250,7 +257,7 @@ class RMSprop:
         self.mean_squares = filled_like(self.params, options.initial_mean_square)
         self.means = filled_like(self.params) if options.centered else None
         self.velocities = filled_like(self.params) if options.momentum else None
-        self.averages = None if options.ema is None else [param.copy() for param in self.params]
+        self.averages = None if options.ema is None else tuple(param.copy() for param in self.params)
         self._sums = filled_like(self.params) if options.accumulate_steps > 1 else None
         self.n_steps = self._n_accumulated = 0
         self._prepare()
@@ -262,7 +269,7 @@ class RMSprop:
         rates = [self._rates(self._groups[i]) for i in self._thawed]
         params, state = [self.params[i] for i in self._thawed], self._full_state().only(self._thawed)
         self._arrays = kernels.RMSpropArrays(params, state, rates)
-        self._thawed_sums = state.sums
+        self._thawed_sums = None if state.sums is None else list(state.sums)
 
     def _rates(self, group: Group) -> RMSpropRates:
         l2, decay = self.options.l2, self.options.weight_decay
@@ -294,12 +301,17 @@ class RMSprop:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state that `state_dict` returned.
 
+        Parameters
+        ----------
+        state : mapping of str to ndarray or int
+            Of an optimizer with the same options and shapes. Copied.
+
         Raises
         ------
         TypeError, ValueError
             If a key, a shape or a dtype is not that of this optimizer; nothing is changed then.
         """
-        counters = check_state_dict(state, self._full_state())
+        counters = check_state_dict(state, self._full_state(), self.options.accumulate_steps)
         load_state(state, self._full_state())
         self.n_steps, self._n_accumulated = counters["n_steps"], counters["n_accumulated"]
 
@@ -318,7 +330,16 @@ class RMSprop:
         squares = kernels.rmsprop_squares(grads, self._thawed_sums, n_threads)
         return self.options.clip_factors(squares, self._thawed)
 
-    def _check_epsilon(self) -> None:
+    def _checked_rate(self, value: float) -> float:
+        return check_fits("learning_rate", check_real("learning_rate", value, "[0, inf)"), self._dtype)
+
+    def _check_dtype(self) -> None:
+        """Numbers that the dtype of the parameters makes infinite, or an epsilon that it makes 0, would ruin them."""
+        for name in ("epsilon", "initial_mean_square", "l2"):
+            check_fits(name, getattr(self.options, name), self._dtype)
+        for i, group in enumerate(self._groups):
+            for name in ("learning_rate", "l2"):
+                check_fits(f"the {name} of params[{i}]", getattr(group, name) or 0.0, self._dtype)
         epsilon = self.options.epsilon
-        if self.params and epsilon > 0 and self.params[0].dtype.type(epsilon) == 0:
-            raise ValueError(f"epsilon must not round to 0 in {self.params[0].dtype}, got {epsilon}")
+        if epsilon > 0 and self._dtype.type(epsilon) == 0:
+            raise ValueError(f"epsilon must not round to 0 in {self._dtype}, got {epsilon}")

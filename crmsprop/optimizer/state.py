@@ -17,7 +17,7 @@ def state_to_dict(state: RMSpropState, counters: Mapping[str, int]) -> dict[str,
     return {**{name: array.copy() for name, array in _arrays(state).items()}, **counters}
 
 
-def check_state_dict(values: Mapping[str, Any], state: RMSpropState) -> dict[str, int]:
+def check_state_dict(values: Mapping[str, Any], state: RMSpropState, accumulate_steps: int) -> dict[str, int]:
     """Return the counters in `values`, once every key, shape and dtype is that of `state`.
 
     Raises
@@ -35,7 +35,12 @@ def check_state_dict(values: Mapping[str, Any], state: RMSpropState) -> dict[str
         if not isinstance(given, np.ndarray) or given.shape != array.shape or given.dtype != array.dtype:
             kind = f"{given.dtype} of shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
             raise ValueError(f"state[{name!r}] must be {array.dtype} of shape {array.shape}, got {kind}")
-    return {name: check_integer(f"state[{name!r}]", values[name], 0) for name in COUNTERS}
+        if name.startswith("mean_squares.") and (given < 0).any():
+            raise ValueError(f"state[{name!r}] must not be negative, got {given.min()}")
+    counters = {name: check_integer(f"state[{name!r}]", values[name], 0) for name in COUNTERS}
+    if counters["n_accumulated"] >= accumulate_steps:
+        raise ValueError(f"state['n_accumulated'] must be below {accumulate_steps}, got {counters['n_accumulated']}")
+    return counters
 
 
 def load_state(values: Mapping[str, Any], state: RMSpropState) -> None:

@@ -50,6 +50,8 @@ def network_from_parts(arrays: Mapping[str, Array], config: Any) -> Network:
                 f"parameter {name} of the model must be {view.dtype} of shape {view.shape}, "
                 f"got {parameters[name].dtype} of shape {parameters[name].shape}"
             )
+        if not np.isfinite(parameters[name]).all():
+            raise FileFormatError(f"parameter {name} of the model must be finite")
         view[...] = parameters[name]
     return network
 

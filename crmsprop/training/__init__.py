@@ -2,7 +2,7 @@
 
 from crmsprop.training.batches import Batch, Batches, DataSet
 from crmsprop.training.callback import Callback
-from crmsprop.training.evaluation import EVALUATION_BATCH, Evaluator
+from crmsprop.training.evaluation import EVALUATION_BATCH, Evaluator, evaluation_batch
 from crmsprop.training.history import COLUMNS, History, new_history
 from crmsprop.training.loop import Plan, Training, train
 
@@ -17,6 +17,7 @@ __all__ = [
     "History",
     "Plan",
     "Training",
+    "evaluation_batch",
     "new_history",
     "train",
 ]

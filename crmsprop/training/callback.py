@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from crmsprop.training.loop import Training
 
@@ -62,7 +64,7 @@ class Hooks:
         if not calls:
             return False
         answers = [call(self._context) for call in calls]
-        return hook.endswith("_end") and any(answer is True for answer in answers)
+        return hook.endswith("_end") and any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers)
 
 
 def _overrides(callback: Callback, hook: str) -> bool:

@@ -5,8 +5,16 @@ from typing import Any
 from crmsprop.nn import Loss, Network
 from crmsprop.training.batches import Batches, DataSet
 
-#: Samples a pass where nothing is kept for a backward pass: enough to fill the cores, few enough to stay in cache.
+#: Samples a pass where nothing is kept for a backward pass: enough to fill the cores.
 EVALUATION_BATCH = 256
+#: Fewer where they would take more than this: large images.
+EVALUATION_BYTES = 1 << 26
+
+
+def evaluation_batch(network: Network) -> int:
+    """Return how many samples to pass at once; a sample's output does not depend on it."""
+    each: int = 3 * network.largest_array * network.dtype.itemsize  # the input, and two buffers that take turns
+    return max(1, min(EVALUATION_BATCH, EVALUATION_BYTES // each))
 
 
 class Evaluator:
@@ -24,7 +32,7 @@ class Evaluator:
         self._network = network
         self._loss = loss
         self._n_threads = n_threads
-        self._batches = Batches(data, EVALUATION_BATCH, network.dtype, n_threads)
+        self._batches = Batches(data, evaluation_batch(network), network.dtype, n_threads)
         self._workspace = network.workspace(self._batches.batch_size, n_threads)
         self._memory: Any = loss.memory(self._batches.batch_size, network.dtype)
 

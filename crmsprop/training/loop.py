@@ -1,6 +1,7 @@
 """The one training loop."""
 
 import math
+import numbers
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -113,7 +114,8 @@ class _Loop:
         self._workspace = network.workspace(self._batches.batch_size, plan.n_threads, training=True)
         self._memory = loss.memory(self._batches.batch_size, network.dtype)
         self._row_weights = np.empty(self._batches.batch_size, network.dtype)
-        self._gradients = list(network.gradients.views.values())
+        assert self._workspace.gradients is not None
+        self._gradients = list(self._workspace.gradients.views.values())
         self._evaluator = None if validation is None else Evaluator(network, loss, validation, plan.n_threads)
         self._total_steps = plan.max_epochs * len(self._batches)
         self._pass = Run(training=True, n_threads=plan.n_threads, seed=plan.seed)
@@ -126,7 +128,6 @@ class _Loop:
         while not stopped and self.training.epoch < self._plan.max_epochs:
             try:
                 stopped = self._epoch()
-                self._check_weights()
             except DivergenceError:
                 self._network.arena.flat[:] = good
                 raise
@@ -138,6 +139,7 @@ class _Loop:
         training, start = self.training, time.perf_counter()
         training.loss = training.accuracy = math.nan
         stopped = self._hooks.call("on_epoch_begin") or self._all_batches()
+        self._check_weights()
         val_loss, val_accuracy = self._validate()
         append(
             training.history,
@@ -170,8 +172,7 @@ class _Loop:
         """Forward, loss, backward, update; returns the weighted sums of losses and hits."""
         training, n = self.training, len(batch.x)
         self._pass.step = training.step
-        factor = self._plan.schedule(training.step, len(self._batches), self._total_steps)
-        training.learning_rate = self._optimizer.learning_rate * factor
+        training.learning_rate = self._optimizer.learning_rate * self._factor()
         weights = np.divide(batch.weights, batch.total_weight, out=self._row_weights[:n])
         output = self._network.forward(batch.x, self._workspace, self._pass)
         gradient = self._workspace.output_gradient(n)
@@ -182,6 +183,14 @@ class _Loop:
         training.step += 1
         return result.loss * batch.total_weight, result.hits * batch.total_weight
 
+    def _factor(self) -> float:
+        """What the schedule makes of the learning rate in this step."""
+        factor = self._plan.schedule(self.training.step, len(self._batches), self._total_steps)
+        if not isinstance(factor, numbers.Real) or not 0 <= factor < math.inf:
+            rule = "schedule must give a factor in [0, inf)"
+            raise ValueError(f"{rule}, got {factor!r:.100} at step {self.training.step}")
+        return float(factor)
+
     def _validate(self) -> tuple[float | None, float | None]:
         if self._evaluator is None:
             return None, None
@@ -190,10 +199,11 @@ class _Loop:
         return loss, accuracy
 
     def _check_weights(self) -> None:
-        """The last step of an epoch can ruin the weights after the last look at the loss."""
-        flat = self._network.arena.flat
-        if not np.isfinite(flat).all():
-            self._check_finite("largest weight", float(np.abs(flat).max()))
+        """The last step can ruin the weights after the last look at the loss; an infinite mean square stops them."""
+        for name, arrays in (("weight", [self._network.arena.flat]), ("mean square", self._optimizer.mean_squares)):
+            for array in arrays:
+                if not np.isfinite(array).all():
+                    self._check_finite(f"largest {name}", float(np.abs(array).max()))
 
     def _check_finite(self, name: str, value: float) -> None:
         if not math.isfinite(value):

@@ -61,10 +61,10 @@ def test_a_file_is_refused(train_small, folder):
 
 
 def test_a_place_that_cannot_be_written_fails_before_the_training(train_small, folder, monkeypatch):
-    def refuse_all(dir):
-        raise PermissionError(13, "Permission denied", str(dir))
+    def refuse_all(path, exist_ok):
+        raise PermissionError(13, "Permission denied", str(path.parent))
 
-    monkeypatch.setattr(output.tempfile, "TemporaryFile", refuse_all)
+    monkeypatch.setattr(output.Path, "touch", refuse_all)
     assert refuse(train_small, "a/out") == "a/out: Permission denied"
     assert list(folder.iterdir()) == []
 
@@ -125,3 +125,24 @@ def test_csv(folder):
     history = {"epoch": [1, 2], "loss": [0.1, 1e-300], "val_loss": [None, None]}
     write_history(folder / "h.csv", history)
     assert (folder / "h.csv").read_bytes() == b"epoch,loss,val_loss\r\n1,0.1,\r\n2,1e-300,\r\n"
+
+
+def test_two_runs_never_share_a_folder(train_small, folder):
+    """The second refuses, and a failure of the first removes nothing of anybody else's."""
+
+    def interrupted_run():
+        with output_folder(folder / "out"):
+            assert "must be a new or an empty folder" in refuse(train_small, "out")
+            (folder / "out" / "notes.txt").write_text("mine")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_run()
+    assert [path.name for path in (folder / "out").iterdir()] == ["notes.txt"]
+
+
+def test_a_tilde_is_the_home_folder(train_small, folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    (folder / "home").mkdir()
+    assert train_small("--output", "~/out").code == 0
+    assert (folder / "home" / "out" / "model.crms").is_file()

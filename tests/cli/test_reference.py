@@ -136,7 +136,10 @@ def test_options_override_what_they_name_and_nothing_else():
 
 @pytest.mark.parametrize(
     ("fraction", "message"),
-    [("none", "validation_fraction must be a number in (0, 1), got None"), ("1", "must be in (0, 1), got 1.0")],
+    [
+        ("none", "--validation-fraction none leaves early stopping nothing to look at"),
+        ("1", "--validation-fraction must be in (0, 1), got 1.0"),
+    ],
 )
 def test_it_needs_validation_data(run, fraction, message):
     ended = run("train", "--model", "reference", "--validation-fraction", fraction)

@@ -131,7 +131,7 @@ def test_early_stopping_is_told(train_small, folder):
     ended = train_small("--epochs", 60, "--learning-rate", 0.05, "--early-stopping", "--patience", 1)
     model = crmsprop.load(folder / "crmsprop-run" / "model.crms")
     assert model.n_epochs_ < 60
-    line = f"early stopping ended it, the best epoch was {model.best_epoch_}, the best weights are kept"
+    line = f"early stopping ended it, the best epoch was {model.best_epoch_}, its weights are kept"
     assert line in ended.out
 
 

@@ -82,13 +82,13 @@ def test_the_kind_of_numbers_must_stay(cases, kind):
         lambda m, data: m.evaluate(data, y),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match="X must be uint8, as in fit, got float32"):
+        with pytest.raises(ValueError, match="X must be uint8, as it was in fit, got float32"):
             call(on_pixels, floats)
-        with pytest.raises(ValueError, match="X must be of a float dtype, as in fit, got uint8"):
+        with pytest.raises(ValueError, match="X must be of another dtype than uint8, as it was in fit, got uint8"):
             call(on_floats, X)
-    with pytest.raises(ValueError, match="must be uint8, as in fit, got float32"):
+    with pytest.raises(ValueError, match="X_val must be uint8, as it was in fit, got float32"):
         getattr(cases, kind)(image_shape=(7, 6, 2)).fit(X, y, floats, y)
-    with pytest.raises(ValueError, match="must be of a float dtype, as in fit, got uint8"):
+    with pytest.raises(ValueError, match="X_val must be of another dtype than uint8, as it was in fit, got uint8"):
         getattr(cases, kind)(image_shape=(7, 6, 2)).fit(floats, y, X, y)
 
 

@@ -242,5 +242,48 @@ def test_an_error_about_validation_data_names_it(cases):
     images, labels = cases.images()
     with pytest.raises(ValueError, match=r"^X_val must hold images of shape \(7, 6, 2\), got \(7, 6, 1\)"):
         cases.cnn().fit(images, labels, images[..., :1], labels)
-    with pytest.raises(ValueError, match=r"^X_val must be uint8, as in fit, got float64"):
+    with pytest.raises(ValueError, match=r"^X_val must be uint8, as it was in fit, got float64"):
         cases.cnn().fit(images, labels, images / 255, labels)
+
+
+def test_numbers_that_the_network_cannot_hold(cases):
+    X, y = cases.rows()
+    model = cases.mlp(dtype="float32").fit(X, y)
+    for call in (model.predict, model.predict_proba, lambda data: model.evaluate(data, y[:1])):
+        with pytest.raises(ValueError, match=r"X must be finite in float32, .* got 1e\+39"):
+            call(np.full((1, X.shape[1]), 1e39))
+    with pytest.raises(ValueError, match=r"X must be finite in float32, .* got 1e\+39"):
+        cases.mlp(dtype="float32").fit(np.full_like(X, 1e39), y)
+
+
+def test_outputs_that_overflow_are_an_error(cases):
+    X, y = cases.rows()
+    model = cases.mlp(dtype="float32").fit(X, y)
+    far = np.full((2, X.shape[1]), 3e38)
+    far[0] = 0
+    for call in (model.predict, model.predict_proba):
+        with pytest.raises(ValueError, match=r"X must be of the scale .* outputs for sample 1 are not finite"):
+            call(far)
+    with pytest.raises(ValueError, match=r"X must be of the scale .* the loss is"):
+        model.evaluate(far, y[:2])
+
+
+def test_float32_of_the_other_byte_order_computes_in_float32(cases):
+    X, y = cases.rows()
+    native, swapped = (cases.mlp().fit(X.astype(kind), y) for kind in ("=f4", ">f4"))
+    assert swapped.network_.dtype == np.float32
+    assert swapped.predict_proba(X.astype(">f4")).tobytes() == native.predict_proba(X.astype("=f4")).tobytes()
+
+
+@pytest.mark.parametrize("sizes", [b"ab", {3, 4}, {3: 1}, iter([3]), np.array(3), np.ones((2, 2), int)])
+def test_sizes_that_are_no_sequence(cases, sizes):
+    X, y = cases.rows()
+    with pytest.raises(TypeError, match="hidden_layer_sizes must be a sequence of integers of at least 1, got"):
+        cases.mlp(hidden_layer_sizes=sizes).fit(X, y)
+
+
+def test_a_label_that_is_called_as_a_parameter_is_in_the_message(cases):
+    X, y = cases.rows()
+    names = np.where(y == y[0], "X", "y")
+    with pytest.raises(ValueError, match=r"^y_val must hold only labels that fit has seen, array\(\['X', 'y'\]"):
+        cases.mlp().fit(X, names, X, np.full(len(y), "z"))

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -241,3 +242,45 @@ def test_a_file_that_is_no_container(path, data):
     path.write_bytes(data)
     with pytest.raises(FileFormatError, match=r"model\.crms"):
         crmsprop.load(path)
+
+
+def test_a_parameter_that_fit_would_refuse_is_not_saved(cases, tmp_path):
+    X, y = cases.rows()
+    model = cases.mlp().fit(X, y).set_params(patience=0)
+    with pytest.raises(ValueError, match="patience must be at least 1, got 0"):
+        model.save(tmp_path / "model.crms")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_estimator_of_ones_own_is_not_saved(cases, tmp_path):
+    class Mine(crmsprop.MLPClassifier):
+        pass
+
+    X, y = cases.rows()
+    with pytest.raises(TypeError, match=r"only the estimators of crmsprop can be saved to a file, got a .*Mine"):
+        Mine(max_epochs=1).fit(X, y).save(tmp_path / "model.crms")
+
+
+@pytest.mark.parametrize("kind", ["f2", "M8[D]", "longdouble", "c16"])
+def test_labels_that_a_file_cannot_hold(cases, tmp_path, kind):
+    X, y = cases.rows()
+    model = cases.mlp().fit(X, y)
+    model.classes_ = np.unique(y).astype(kind)
+    with pytest.raises(TypeError, match="classes_ must hold strings, booleans, integers, float32 or float64"):
+        model.save(tmp_path / "model.crms")
+
+
+def test_sizes_in_a_range_and_a_rate_that_is_a_fraction(cases, tmp_path):
+    X, y = cases.rows()
+    parameters = {"hidden_layer_sizes": range(3, 5), "learning_rate": Fraction(1, 1000)}
+    cases.mlp(**parameters).fit(X, y).save(tmp_path / "model.crms")
+    again = crmsprop.load(tmp_path / "model.crms")
+    assert (again.hidden_layer_sizes, again.learning_rate) == ((3, 4), 0.001)
+
+
+@pytest.mark.parametrize("name", ["", "folder/"])
+def test_a_path_that_is_no_file(cases, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    X, y = cases.rows()
+    with pytest.raises(ValueError, match=f"path must be that of a file, got '{name}'"):
+        cases.mlp().fit(X, y).save(name)

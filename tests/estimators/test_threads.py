@@ -5,8 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from crmsprop import kernels, show_versions
-
 
 def flat(model):
     return model.network_.arena.flat.tobytes()
@@ -77,24 +75,3 @@ def test_many_threads_fit_models_of_their_own(cases):
     expected = [flat(cases.cnn(random_state=seed).fit(X, y)) for seed in range(6)]
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(lambda seed: flat(cases.cnn(random_state=seed).fit(X, y)), range(6))) == expected
-
-
-def test_show_versions_says_what_the_kernels_run_on(capsys):
-    show_versions()
-    lines = capsys.readouterr().out.splitlines()
-    for start in ("python 3.", "crmsprop ", f"numpy {np.__version__}", "scikit-learn ", "scipy ", "joblib "):
-        assert sum(line.startswith(start) for line in lines) == 1
-    assert f"kernels: {kernels.active_kernels}" in lines
-    assert any(line.startswith(f"instruction set: {kernels.active_isa()}, of baseline") for line in lines)
-    assert f"threads: {kernels.effective_n_threads()}" in lines
-    openmp = next(line for line in lines if line.startswith("OpenMP: "))
-    assert openmp.removeprefix("OpenMP: ").split()[0].rstrip(",") in (str(kernels.openmp_version()), "none")
-
-
-def test_show_versions_without_openmp_and_without_a_package(capsys, monkeypatch):
-    monkeypatch.setattr(kernels, "openmp_version", lambda: 0)
-    monkeypatch.setattr("crmsprop.versions.PACKAGES", ("crmsprop-missing",))
-    show_versions()
-    out = capsys.readouterr().out
-    assert "OpenMP: none in this build, so every call runs on one thread" in out
-    assert "crmsprop-missing not installed" in out

@@ -241,6 +241,7 @@ def test_a_kernel_without_pixels(name, kernel):
 
     answers = safely(name, spoil)
     assert answers[0] == answers[1]
+    assert answers[0].startswith("ValueError: weight must have filters of at least 1 x 1 pixels")
 
 
 def test_an_error_names_the_array_of_a_list():

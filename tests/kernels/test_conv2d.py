@@ -171,7 +171,7 @@ def test_forward_and_backward_are_transposes(kernel):
 
 
 def test_weights_so_large_that_chunks_grow(kernel):
-    """Partials of 6.8 MB each for 41 images: chunks of 9 images, not 8. A 1 x 1 kernel is a matrix product."""
+    """Partials of 6.8 MB each for 41 images: 4 chunks, not 16. A 1 x 1 kernel is a matrix product."""
     rng = np.random.default_rng(0)
     x, dy = rng.standard_normal((2, 41, 1, 1, 1300)).astype(np.float32)
     weight = np.zeros((1, 1, 1300, 1300), np.float32)
@@ -179,6 +179,19 @@ def test_weights_so_large_that_chunks_grow(kernel):
     flat = x.reshape(41, -1).astype(np.float64), dy.reshape(41, -1).astype(np.float64)
     assert_close(dweight[0, 0], flat[0].T @ flat[1])
     assert_close(dbias, flat[1].sum(axis=0))
+
+
+@pytest.mark.parametrize("filters", [3, 700])
+def test_scratch_for_a_batch_serves_every_smaller_one(kernel, filters):
+    """Also where the memory of the partial gradients limits their number, so that it need not grow with the batch."""
+    full, weight = 37, np.zeros((1, 1, 2000, filters), np.float32)
+    size = kernel.conv2d_scratch((full, 1, 1, 2000), weight.shape, ConvGeometry(), np.float32, True, 1)
+    scratch = np.empty(size, np.float32)
+    dweight, x = np.empty_like(weight), np.ones((full, 1, 1, 2000), np.float32)
+    for n in range(full + 1):
+        dy = np.ones((n, 1, 1, filters), np.float32)
+        kernel.conv2d_backward(x[:n], weight, dy, dy, None, None, dweight, None, ConvGeometry(), scratch, 1)
+        assert np.all(dweight == n)
 
 
 @pytest.mark.parametrize("extra", [0, 1, 5000])

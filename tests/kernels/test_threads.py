@@ -98,7 +98,7 @@ TASKS = {
 }
 COUNT_THREADS = """
 import os, sys
-sys.path.insert(0, "tests/kernels")
+sys.path.insert(0, os.environ["HERE"])
 from test_threads import TASKS, dense
 
 def count(task, *arguments):
@@ -115,7 +115,7 @@ print(count(dense, 10, 50, 3), count(dense, 100, 100, 3), count(TASKS["a padded,
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads in /proc")
 def test_one_thread_and_small_work_open_no_parallel_region():
     """OMP_NUM_THREADS=5 is what OpenMP falls back on wherever it is asked for 0 threads. The pool grows as asked."""
-    answer = in_new_interpreter(COUNT_THREADS, OMP_NUM_THREADS="5")
+    answer = in_new_interpreter(COUNT_THREADS, OMP_NUM_THREADS="5", HERE=os.path.dirname(__file__))
     assert answer == (0, "[]\n0 2 1", "")
 
 

@@ -43,16 +43,6 @@ def test_a_snapshot_is_a_copy_of_the_flat_array():
     assert not any(view.any() for view in arena.views.values())
 
 
-def test_like_has_the_layout_and_its_own_zeros():
-    arena = Arena(SHAPES, np.float64)
-    arena.flat[:] = 3
-    other = arena.like()
-    assert not other.flat.any()
-    assert not np.shares_memory(other.flat, arena.flat)
-    offsets = [{n: v.ctypes.data - a.flat.ctypes.data for n, v in a.views.items() if v.size} for a in (arena, other)]
-    assert offsets[0] == offsets[1]
-
-
 def test_no_arrays():
     arena = Arena({}, np.float32)
     assert (arena.flat.shape, arena.views) == ((0,), {})

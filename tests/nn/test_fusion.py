@@ -99,7 +99,7 @@ def trained(network, x, labels, run):
     output = network.forward(x, workspace, run)
     loss.evaluate(output, labels, np.ones(n, x.dtype), workspace.output_gradient(n), loss.memory(n, x.dtype), 1)
     network.backward(workspace, run)
-    return output, network.gradients.flat
+    return output, workspace.gradients.flat
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -136,8 +136,8 @@ def test_gaps_stay_zero_and_views_stay_views_through_a_training():
         output = network.forward(x, workspace, run)
         LOSS.evaluate(output, labels, np.ones(8, np.float32), workspace.output_gradient(8), memory, 1)
         network.backward(workspace, run)
-        optimizer.step(list(network.gradients.views.values()))
-    for arena in (network.arena, network.gradients):
+        optimizer.step(list(workspace.gradients.views.values()))
+    for arena in (network.arena, workspace.gradients):
         gaps = np.ones(arena.flat.size, bool)
         for view in arena.views.values():
             start = (view.ctypes.data - arena.flat.ctypes.data) // 4
@@ -175,12 +175,14 @@ def test_layers_before_the_first_weight_get_no_gradient_and_harm_nothing():
     for network in (plain, behind):
         network.initialize(np.random.default_rng(0))
     x = np.abs(distinct((5, 3, 4, 2), 1))
+    found = []
     for network, batch in ((plain, x.reshape(5, 24)), (behind, x)):
         workspace = network.workspace(5, training=True)
         network.forward(batch, workspace, Run(training=True))
         workspace.output_gradient(5)[...] = 1
         network.backward(workspace, Run(training=True))
-    np.testing.assert_array_equal(plain.gradients.views["0.weight"], behind.gradients.views["3.weight"])
+        found.append(next(iter(workspace.gradients.views.values())))
+    np.testing.assert_array_equal(*found)
 
 
 def test_the_first_layer_that_learns_is_asked_for_no_gradient_to_its_input():
@@ -222,10 +224,20 @@ def test_a_copy_predicts_the_same_bits_and_is_its_own(duplicate):
 
 @pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
 def test_the_views_of_a_copy_lie_in_its_flat_array(duplicate):
-    again = duplicate(small_network(np.float32))
-    for arena in (again.arena, again.gradients):
-        assert all(np.shares_memory(view, arena.flat) for view in arena.views.values())
-        assert all(view.ctypes.data % 64 == 0 for view in arena.views.values())
+    arena = duplicate(small_network(np.float32)).arena
+    assert all(np.shares_memory(view, arena.flat) for view in arena.views.values())
+    assert all(view.ctypes.data % 64 == 0 for view in arena.views.values())
+
+
+def test_gradients_lie_as_the_parameters_do_and_only_in_training():
+    network = small_network(np.float32)
+    gradients = network.workspace(2, training=True).gradients
+    assert {name: view.shape for name, view in gradients.views.items()} == {
+        name: view.shape for name, view in network.arena.views.items()
+    }
+    assert list(gradients.views) == list(network.arena.views)
+    assert gradients.flat.size == network.arena.flat.size
+    assert network.workspace(2).gradients is None
 
 
 def test_a_pickle_holds_the_parameters_once():

@@ -50,4 +50,4 @@ def test_the_gradient_passes_a_flatten_unchanged():
     gradient = workspace.output_gradient(3)
     gradient[...] = np.random.default_rng(2).normal(size=(3, 12))
     network.backward(workspace, run)
-    np.testing.assert_allclose(network.gradients.views["0.weight"], x.T @ gradient, rtol=1e-12)
+    np.testing.assert_allclose(workspace.gradients.views["0.weight"], x.T @ gradient, rtol=1e-12)

@@ -27,7 +27,7 @@ def one_step(net, workspace, x, labels, run):
     )
     answer = output.tobytes()
     net.backward(workspace, run)
-    return answer, net.gradients.flat.tobytes()
+    return answer, workspace.gradients.flat.tobytes()
 
 
 def batch(n, dtype=np.float32, seed=0):
@@ -128,7 +128,7 @@ def growth_of_steps(net, x, n_threads, steps=20):
     loss, labels, weights = SoftmaxCrossEntropy(), np.zeros(n, np.int64), np.ones(n, x.dtype)
     memory, workspace = loss.memory(n, x.dtype), net.workspace(n, n_threads, training=True)
     optimizer = RMSprop(list(net.arena.views.values()), centered=True, momentum=0.5, n_threads=n_threads)
-    gradients, run = list(net.gradients.views.values()), Run(training=True, n_threads=n_threads)
+    gradients, run = list(workspace.gradients.views.values()), Run(training=True, n_threads=n_threads)
 
     def step():
         run.step += 1

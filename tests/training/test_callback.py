@@ -124,7 +124,14 @@ def test_what_a_begin_hook_returns_is_ignored(problem, hook):
     assert ours.training.step == 12
 
 
-@pytest.mark.parametrize("answer", [1, "yes", [0], None, False, 0, object()])
+@pytest.mark.parametrize("answer", [True, np.True_])
+def test_true_of_numpy_stops_too(problem, answer):
+    ours = problem()
+    ours.run(callbacks=[answering("on_epoch_end", answer)])
+    assert ours.training.step == 4
+
+
+@pytest.mark.parametrize("answer", [1, "yes", [0], None, False, 0, np.False_, object()])
 @pytest.mark.parametrize("hook", ["on_batch_end", "on_epoch_end"])
 def test_nothing_but_true_stops(problem, hook, answer):
     ours = problem()

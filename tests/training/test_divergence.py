@@ -1,9 +1,12 @@
 """A loss that becomes NaN or infinite: the error's words, and the weights that are left."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 from crmsprop.errors import DivergenceError
+from crmsprop.schedules import Schedule
 from crmsprop.training import Callback
 
 
@@ -59,10 +62,39 @@ def test_a_huge_learning_rate(problem):
     assert np.isfinite(bad.weights).all()
 
 
+class Recorder(Callback):
+    """Notes which epochs it was told of."""
+
+    ended: ClassVar[list[int]] = []
+
+    def on_epoch_end(self, context):
+        self.ended.append(context.epoch)
+
+
 @pytest.mark.parametrize("max_epochs", [1, 2, 5])
 def test_weights_that_a_training_leaves_are_finite_or_there_is_an_error(problem, max_epochs):
     """One batch an epoch: its loss is finite, the step after it ruins the weights, and no loss looks at them."""
     bad = problem(dtype=np.float32)
-    with pytest.raises(DivergenceError, match=r"at learning rate 1e\+39"):
-        bad.run(learning_rate=1e39, batch_size=50, max_epochs=max_epochs)
+    with pytest.raises(DivergenceError, match=r"at learning rate 3e\+38"):
+        bad.run(learning_rate=3e38, batch_size=50, max_epochs=max_epochs, callbacks=[Recorder()])
     assert np.isfinite(bad.weights).all()
+    assert bad.training.history["epoch"] == Recorder.ended == []
+
+
+def test_a_mean_square_that_overflows_is_a_divergence(problem):
+    """Gradients of 1e25 are finite in float32, their squares are not: no weight would ever move again."""
+    bad = problem(dtype=np.float32)
+    bad.data = bad.data._replace(x=bad.data.x * np.float32(1e25))
+    bad.network.arena.views["0.weight"][...] *= 1e-25
+    with pytest.raises(DivergenceError, match="the largest mean square became inf in epoch 1"):
+        bad.run(max_epochs=3)
+
+
+@pytest.mark.parametrize("factor", [np.nan, -1.0, np.inf, None, "a"])
+def test_a_schedule_that_gives_no_factor_is_blamed(problem, factor):
+    class Broken(Schedule):
+        def __call__(self, step, steps_per_epoch, total_steps):
+            return 1.0 if step < 2 else factor
+
+    with pytest.raises(ValueError, match=r"schedule must give a factor in \[0, inf\), got .* at step 2"):
+        problem().run(schedule=Broken())

@@ -50,7 +50,7 @@ def check_rmsprop(params: list[Array], state: RMSpropState, rates: list[Any]) ->
         for name, arrays in state._asdict().items():
             if arrays is not None:
                 _check_companion(arrays[i], name, param, "params", i)
-    separate_lists(("params", *state._fields), (params, *state), 1 + len(state))
+    separate_lists(("params", *state._fields), (params, *state.lists()), 1 + len(state))
 
 
 def check_gradients(
@@ -66,7 +66,7 @@ def check_gradients(
                 if arrays[i].size != sizes[i]:
                     raise ValueError(f"{name}[{i}] must keep its memory and its size, got one that was resized")
         _check_companion(grads[i], "grads", param, "params", i)
-    separate_lists(("params", *state._fields, "grads"), (params, *state, grads), 1 + len(state))
+    separate_lists(("params", *state._fields, "grads"), (params, *state.lists(), grads), 1 + len(state))
 
 
 def check_update(
@@ -154,6 +154,8 @@ def _check_dx(x: Array, dx: Array | None, real: np.dtype[Any]) -> None:
 def check_conv_sizes(x_shape: Shape, weight_shape: Shape, geometry: ConvGeometry) -> tuple[int, int]:
     """Rows and columns of the pooled output; ValueError where nothing is left."""
     geometry.check()
+    if min(weight_shape[:2]) < 1:
+        raise ValueError(f"weight must have filters of at least 1 x 1 pixels, got shape {tuple(weight_shape)}")
     rows, columns = geometry.pooled(x_shape[1], x_shape[2], (weight_shape[0], weight_shape[1]))
     if rows < 1 or columns < 1:
         raise ValueError(f"x must be larger than the windows of {geometry}, got shape {tuple(x_shape)}")

@@ -17,6 +17,7 @@ typedef struct {
     void *packed;          /* weights, packed by pack_forward or pack_backward */
     void *partials;        /* a row of dweight and dbias for each chunk of images */
     isize chunk;            /* images a chunk */
+    isize max_chunks;       /* what there is room for: for this many images, or fewer */
 } crm_conv2d;
 
 typedef struct {

@@ -8,7 +8,8 @@ static int crm_best_isa(void)
     /* __builtin_cpu_supports also asks the operating system whether it saves the wide registers. */
     __builtin_cpu_init();
     if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt")))
+          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("lzcnt") &&
+          __builtin_cpu_supports("f16c") && __builtin_cpu_supports("movbe")))
         return 0;
     if (!(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&

@@ -1,0 +1,30 @@
+"""What show_versions prints."""
+
+import numpy as np
+
+from crmsprop import kernels, show_versions
+
+WITHOUT = "none in this build: one thread a call"
+
+
+def test_show_versions_says_what_the_kernels_run_on(capsys):
+    show_versions()
+    lines = capsys.readouterr().out.splitlines()
+    for start in ("python 3.", "crmsprop ", f"numpy {np.__version__}", "scikit-learn ", "scipy ", "joblib "):
+        assert sum(line.startswith(start) for line in lines) == 1
+    assert f"kernels: {kernels.active_kernels}" in lines
+    isas = ", ".join(kernels.supported_isas())
+    assert f"instruction set: {kernels.active_isa()}; this machine runs {isas}" in lines
+    assert f"threads: {kernels.effective_n_threads()}" in lines
+    number = kernels.openmp_version()
+    openmp = next(line for line in lines if line.startswith("OpenMP: "))
+    assert openmp == (f"OpenMP: version of {number // 100}-{number % 100:02}" if number else f"OpenMP: {WITHOUT}")
+
+
+def test_show_versions_without_openmp_and_without_a_package(capsys, monkeypatch):
+    monkeypatch.setattr(kernels, "openmp_version", lambda: 0)
+    monkeypatch.setattr("crmsprop.versions.PACKAGES", ("crmsprop-missing",))
+    show_versions()
+    out = capsys.readouterr().out
+    assert f"OpenMP: {WITHOUT}\n" in out
+    assert "crmsprop-missing not installed" in out
