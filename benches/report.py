@@ -1,0 +1,90 @@
+"""Makes RESULTS.md of the rows that the benches left in results/, and of the tables that are kept in tables/.
+
+python -m benches.report
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+HEAD = """# Results
+
+Every table names its command. Times are medians of contenders that took turns in one process, on a shared virtual
+machine: noisy, so read the ratios, and measure again. `python -m benches.report` makes this page.
+"""
+
+
+def rmsprop_section(document: dict[str, Any]) -> str:
+    """The step of RMSprop against its peers."""
+    rows = document["rows"]
+    names = list(dict.fromkeys(name for row in rows for name in row["seconds"]))
+    absent = sorted({name for row in rows for name in row["absent"]})
+    lines = [
+        "## One step of RMSprop",
+        "",
+        "    python -m pytest -c benches/pytest.ini benches/bench_rmsprop.py",
+        "",
+        "Microseconds, float32; every contender's result is checked first."
+        + (f" Absent: {', '.join(absent)}." if absent else ""),
+        "",
+        "| arrays | " + " | ".join(names) + " |",
+        "|---|" + "---|" * len(names),
+    ]
+    for row in rows:
+        cells = [_microseconds(row["seconds"].get(name)) for name in names]
+        lines.append(f"| {row['case']} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "Times faster than each (above 1: crmsprop is faster), and bytes a second, 20 an element, against those of "
+        "`np.copyto` of as many elements, 8 an element:",
+        "",
+        "| arrays | torch eager, the better | torch.compile | optax | numba | numba fastmath | GB/s | of the copy's |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [_ratios(row) for row in rows]
+    return "\n".join([*lines, "", _conditions(document)])
+
+
+def _ratios(row: dict[str, Any]) -> str:
+    seconds = row["seconds"]
+    ours = seconds["crmsprop"]
+    eager = [seconds[name] for name in ("torch for-loop", "torch foreach") if name in seconds]
+    peers = [min(eager) if eager else None]
+    peers += [seconds.get(name) for name in ("torch.compile", "optax", "numba", "numba fastmath")]
+    cells = ["-" if peer is None else f"{peer / ours:.2f}" for peer in peers]
+    bandwidth = [f"{row['bandwidth'] / 1e9:.1f}", f"{row['bandwidth'] / row['copy']:.2f}"]
+    return f"| {row['case']} | " + " | ".join([*cells, *bandwidth]) + " |"
+
+
+def _microseconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value * 1e6:,.2f}" if value < 1e-5 else f"{value * 1e6:,.0f}"
+
+
+def _conditions(document: dict[str, Any]) -> str:
+    machine, versions = document["machine"], document["versions"]
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return (
+        f"{machine['cores']} cores of {machine['cpu']}, {machine['system']}, Python {machine['python']}; {packages}. "
+        f"{machine['date']}."
+    )
+
+
+SECTIONS = {"rmsprop": rmsprop_section}
+
+
+def main() -> None:
+    """Write RESULTS.md."""
+    parts = [HEAD]
+    for name, section in SECTIONS.items():
+        path = FOLDER / "results" / f"{name}.json"
+        if path.exists():
+            parts.append(section(json.loads(path.read_text())))
+    parts += [path.read_text().rstrip() for path in sorted((FOLDER / "tables").glob("*.md"))]
+    (FOLDER / "RESULTS.md").write_text("\n\n".join(part.strip() for part in parts) + "\n")
+
+
+if __name__ == "__main__":
+    main()
