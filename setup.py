@@ -16,9 +16,13 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 SOURCES = Path("crmsprop/kernels/src")
-TOPICS = ("rmsprop", "dense", "conv2d", "pool", "elementwise", "softmax")
+# Extensions, each with its C sources.
+TOPICS = {
+    **{name: [name] for name in ("rmsprop", "dense", "pool", "elementwise", "softmax")},
+    "conv2d": ["conv2d_forward", "conv2d_backward", "conv2d_sparse"],
+}
 REALS = {"f32": "float", "f64": "double"}
-LEVELS = {"baseline": [], "v3": ["-march=x86-64-v3"], "v4": ["-march=x86-64-v4"]}
+LEVELS = {"baseline": [], "v3": ["-march=x86-64-v3"], "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 # IEEE arithmetic that may be vectorized: no errno, no traps, and nothing of -ffast-math.
 GCC_FLAGS = ["-O3", "-g0", "-std=c11", "-fno-math-errno", "-fno-trapping-math"]
 # RMSprop promises the same bits on every instruction set, so its products may not melt into FMAs.
@@ -44,17 +48,17 @@ class BuildKernels(build_ext):
         extension.extra_link_args = self.openmp if self.gcc_like else []
         if topic in TOPICS:
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                variants = itertools.product([topic], self.levels, REALS)
+                variants = itertools.product(TOPICS[topic], self.levels, REALS)
                 extension.extra_objects = sorted(pool.map(lambda variant: self.compile_kernel(*variant), variants))
         super().build_extension(extension)
 
     def macros(self):
         return [("CRM_X86_LEVELS", "1")] if len(self.levels) > 1 else []
 
-    def compile_kernel(self, topic, level, real):
-        flags = [*GCC_FLAGS, f"-ffp-contract={CONTRACTION.get(topic, 'fast')}", *self.levels[level]]
+    def compile_kernel(self, source, level, real):
+        flags = [*GCC_FLAGS, f"-ffp-contract={CONTRACTION.get(source, 'fast')}", *self.levels[level]]
         (built,) = self.compiler.compile(
-            [str(SOURCES / f"{topic}.c")],
+            [str(SOURCES / f"{source}.c")],
             output_dir=str(Path(self.build_temp) / f"{real}-{level}"),
             macros=[*self.macros(), ("CRM_REAL", REALS[real]), ("CRM_SUFFIX", f"_{real}_{level}")],
             include_dirs=[str(SOURCES)],

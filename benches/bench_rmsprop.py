@@ -8,6 +8,7 @@ Every contender's parameters are checked after three steps, before it is timed. 
 
 import math
 import os
+import tempfile
 import time
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -19,6 +20,7 @@ import pytest
 
 from benches.harness import copy_bandwidth, interleave, save
 from benches.rmsprop_contenders import CONTENDERS, EPSILON, EPSILON_UNDER_ROOT, PACKAGES, RATE, RHO
+from crmsprop import rmsprop_update
 
 BYTES = 20  # an element: the gradient is read, the parameter and its mean square are read and written
 SIZES = (1_000, 10_000, 100_000, 300_000, 1_000_000, 10_000_000, 50_000_000)
@@ -39,12 +41,13 @@ def resnet20():
 CNN = [(3, 3, 3, 32), (32,), (3, 3, 32, 64), (64,), (2304, 128), (128,), (128, 10), (10,)]
 CASES = {f"{size:,}": [(size,)] for size in SIZES} | {"ResNet-20": resnet20(), "reference CNN": CNN}
 ROWS = []
+UPDATE = {}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def results():
     yield
-    save("rmsprop", ROWS, PACKAGES)
+    save("rmsprop", ROWS, PACKAGES, update=UPDATE)
 
 
 def arrays(shapes, seed):
@@ -96,3 +99,25 @@ def test_rmsprop(benchmark, case):
     time.sleep(0.05)
     benchmark.extra_info.update(row)
     benchmark.pedantic(present["crmsprop"].step, rounds=20, warmup_rounds=3)
+
+
+def test_rmsprop_update_over_an_empty_call(benchmark):
+    """The functional form on 1,000 elements, and a call of nothing with the same arguments."""
+    pyximport = pytest.importorskip("pyximport", reason="Cython is absent")
+    with tempfile.TemporaryDirectory() as folder:
+        before = pyximport.install(build_dir=folder, language_level=3)
+        from benches.empty_call import empty
+
+        pyximport.uninstall(*before)
+    param, grad, mean_square = np.ones(1000, np.float32), np.ones(1000, np.float32), np.zeros(1000, np.float32)
+    options = {"learning_rate": RATE, "rho": RHO, "epsilon": EPSILON}
+    seconds = interleave(
+        {
+            "rmsprop_update": lambda: rmsprop_update(param, grad, mean_square, **options),
+            "empty": lambda: empty(param, grad, mean_square, **options),
+        },
+        rounds=31,
+    )
+    UPDATE.update(seconds)
+    benchmark.extra_info.update(seconds)
+    benchmark.pedantic(rmsprop_update, (param, grad, mean_square), options, rounds=20, iterations=100)

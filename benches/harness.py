@@ -7,6 +7,7 @@ nobody pays for the contender before.
 import json
 import os
 import platform
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -25,8 +26,11 @@ def interleave(contenders: Mapping[str, Callable[[], Any]], rounds: int = 15, tu
     """Return the median seconds of a call of each contender, over rounds in which each has its turn."""
     counts = {name: _calls_in(function, turn) for name, function in contenders.items()}
     times: dict[str, list[float]] = {name: [] for name in contenders}
+    order, shuffle = list(contenders), random.Random(0).shuffle
     for _ in range(rounds):
-        for name, function in contenders.items():
+        shuffle(order)  # nobody always follows the one that leaves the caches worst
+        for name in order:
+            function = contenders[name]
             time.sleep(PAUSE)
             function()
             start = time.perf_counter()
@@ -77,8 +81,12 @@ def versions(*packages: str) -> dict[str, str]:
     return found
 
 
-def save(name: str, rows: list[dict[str, Any]], packages: tuple[str, ...]) -> None:
-    """Write the rows of a bench for benches/report.py."""
+def save(name: str, rows: list[dict[str, Any]], packages: tuple[str, ...], **more: Any) -> None:
+    """Write what a bench found for benches/report.py; cases that it left out stay as they were."""
     RESULTS.mkdir(exist_ok=True)
-    document = {"machine": machine(), "versions": versions(*packages), "rows": rows}
-    (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
+    path = RESULTS / f"{name}.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    done = {row["case"] for row in rows}
+    kept = [row for row in before.get("rows", []) if row["case"] not in done]
+    document = {**before, "machine": machine(), "versions": versions(*packages), "rows": [*kept, *rows]}
+    path.write_text(json.dumps(document | {key: value for key, value in more.items() if value}, indent=1) + "\n")

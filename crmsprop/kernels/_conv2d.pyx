@@ -29,22 +29,25 @@ cdef extern from "conv2d.h":
         unsigned char *argmax
         void *packed
         void *partials
-    ctypedef struct crm_conv2d_kernels:
-        isize packed_size(const crm_conv2d *, int) noexcept nogil
-        isize forward_scratch(const crm_conv2d *) noexcept nogil
-        isize backward_scratch(const crm_conv2d *) noexcept nogil
-        void pack_forward(const crm_conv2d *) noexcept nogil
-        void pack_backward(const crm_conv2d *) noexcept nogil
-        void forward(const crm_conv2d *, isize, void *) noexcept nogil
-        void backward(const crm_conv2d *, isize, void *) noexcept nogil
-        void reduce(const crm_conv2d *, isize, isize) noexcept nogil
-    const crm_conv2d_kernels *crm_conv2d_table[3][2]
+    ctypedef isize (*crm_conv2d_size)(const crm_conv2d *) noexcept nogil
+    ctypedef void (*crm_conv2d_task)(const crm_conv2d *, isize) noexcept nogil
+    ctypedef void (*crm_conv2d_work)(const crm_conv2d *, isize, void *) noexcept nogil
+    ctypedef struct crm_conv2d_forward:
+        crm_conv2d_size packed_size, scratch_size
+        void pack(const crm_conv2d *) noexcept nogil
+        crm_conv2d_work image
+    ctypedef struct crm_conv2d_backward:
+        crm_conv2d_size packed_size, partial_size, scratch_size, pack_tasks, reduce_tasks
+        crm_conv2d_task pack, reduce
+        crm_conv2d_work chunk
+    const crm_conv2d_forward *crm_conv2d_forward_table[3][2]
+    const crm_conv2d_backward *crm_conv2d_backward_table[3][2]
+    const crm_conv2d_backward *crm_conv2d_sparse_table[3][2]
 
 # A batch is cut into chunks of images, each with a partial weight gradient: this many, as long as they take no more
 # than so many bytes. By shapes only, so that bits do not change.
 cdef isize CHUNKS = 16
 cdef isize PARTIALS_BYTES = 1 << 25
-cdef isize REDUCE = 1024             # gradient elements a block of the sum over chunks
 
 
 def conv2d_scratch(x_shape, weight_shape, geometry, dtype, bint training, int n_threads):
@@ -52,11 +55,12 @@ def conv2d_scratch(x_shape, weight_shape, geometry, dtype, bint training, int n_
     cdef crm_conv2d c
     cdef Py_ssize_t item = numpy.dtype(dtype).itemsize
     sizes(&c, x_shape, weight_shape, geometry, item)
-    cdef const crm_conv2d_kernels *kernels = crm_conv2d_table[isa][item == 8]
-    cdef isize forward_size = kernels.packed_size(&c, False) + n_threads * kernels.forward_scratch(&c)
+    cdef const crm_conv2d_forward *forward = crm_conv2d_forward_table[isa][item == 8]
+    cdef isize size = forward.packed_size(&c) + n_threads * forward.scratch_size(&c)
     if not training:
-        return forward_size
-    return max(forward_size, shared_size(&c, kernels) + n_threads * kernels.backward_scratch(&c))
+        return size
+    cdef const crm_conv2d_backward *backward = backward_kernels(&c, item)
+    return max(size, shared_size(&c, backward) + n_threads * backward.scratch_size(&c))
 
 
 def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray argmax, geometry,
@@ -72,16 +76,16 @@ def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray
         c.bias = reads(bias, "bias", type_number, 1)
         sized(bias, "bias", 0, c.filters)
     separate(("out", "argmax", "scratch", "x", "weight", "bias"), (out, argmax, scratch, x, weight, bias), 3)
-    cdef const crm_conv2d_kernels *kernels = crm_conv2d_table[isa][type_number == np.NPY_DOUBLE]
-    cdef isize shared = kernels.packed_size(&c, False), each = kernels.forward_scratch(&c), image
+    cdef const crm_conv2d_forward *kernels = crm_conv2d_forward_table[isa][type_number == np.NPY_DOUBLE]
+    cdef isize shared = kernels.packed_size(&c), each = kernels.scratch_size(&c), image
     c.packed = writes(scratch, "scratch", type_number, 1)
     cdef int threads = room(scratch, shared, each, team(n_threads, work(&c), c.images))
     cdef char *own = <char *>c.packed + shared * np.PyArray_ITEMSIZE(scratch)
     each *= np.PyArray_ITEMSIZE(scratch)
     with nogil:
-        kernels.pack_forward(&c)
+        kernels.pack(&c)
         for image in prange(c.images, num_threads=threads, schedule="dynamic"):
-            kernels.forward(&c, image, own + threadid() * each)
+            kernels.image(&c, image, own + threadid() * each)
 
 
 def conv2d_backward(ndarray x, ndarray weight, ndarray out, ndarray dy, ndarray argmax, ndarray dx, ndarray dweight,
@@ -95,30 +99,34 @@ def conv2d_backward(ndarray x, ndarray weight, ndarray out, ndarray dy, ndarray 
     describe_gradients(&c, type_number, x, weight, out, dy, dx, dweight, dbias)
     separate(("dx", "dweight", "dbias", "scratch", "x", "weight", "out", "dy", "argmax"),
              (dx, dweight, dbias, scratch, x, weight, out, dy, argmax), 4)
-    cdef const crm_conv2d_kernels *kernels = crm_conv2d_table[isa][type_number == np.NPY_DOUBLE]
-    cdef isize item = np.PyArray_ITEMSIZE(scratch), each = kernels.backward_scratch(&c), block
+    cdef isize item = np.PyArray_ITEMSIZE(scratch), task
+    cdef const crm_conv2d_backward *kernels = backward_kernels(&c, item)
+    cdef isize chunks = (c.images + c.chunk - 1) // c.chunk, each = kernels.scratch_size(&c)
+    cdef isize packs = kernels.pack_tasks(&c), reductions = kernels.reduce_tasks(&c)
     c.packed = writes(scratch, "scratch", type_number, 1)
-    cdef isize chunks = (c.images + c.chunk - 1) // c.chunk, total = partial_size(&c)
     cdef int threads = room(scratch, shared_size(&c, kernels), each, team(n_threads, 2 * work(&c), chunks))
-    c.partials = <char *>c.packed + kernels.packed_size(&c, True) * item
+    c.partials = <char *>c.packed + kernels.packed_size(&c) * item
     cdef char *own = <char *>c.packed + shared_size(&c, kernels) * item
     each *= item
     with nogil:
-        if c.dx != NULL:
-            kernels.pack_backward(&c)
-        for block in prange(chunks, num_threads=threads, schedule="dynamic"):
-            kernels.backward(&c, block, own + threadid() * each)
-        for block in prange((total + REDUCE - 1) // REDUCE, num_threads=threads, schedule="static"):
-            kernels.reduce(&c, block * REDUCE, min((block + 1) * REDUCE, total))
+        for task in prange(packs, num_threads=threads, schedule="static"):
+            kernels.pack(&c, task)
+        for task in prange(chunks, num_threads=threads, schedule="dynamic"):
+            kernels.chunk(&c, task, own + threadid() * each)
+        for task in prange(reductions, num_threads=threads, schedule="static"):
+            kernels.reduce(&c, task)
 
 
-cdef isize partial_size(const crm_conv2d *c) noexcept nogil:
-    return (c.kernel_h * c.kernel_w * c.channels + 1) * c.filters
+cdef const crm_conv2d_backward *backward_kernels(const crm_conv2d *c, isize item) noexcept nogil:
+    """Behind a pool most outputs have no gradient; by shape alone."""
+    if c.pool_h * c.pool_w > 1:
+        return crm_conv2d_sparse_table[isa][item == 8]
+    return crm_conv2d_backward_table[isa][item == 8]
 
 
-cdef isize shared_size(const crm_conv2d *c, const crm_conv2d_kernels *kernels) noexcept nogil:
+cdef isize shared_size(const crm_conv2d *c, const crm_conv2d_backward *kernels) noexcept nogil:
     """Elements at the head of the backward scratch: packed weights, then partial gradients for c.images or fewer."""
-    return kernels.packed_size(c, True) + c.max_chunks * partial_size(c)
+    return kernels.packed_size(c) + c.max_chunks * kernels.partial_size(c)
 
 
 cdef double work(const crm_conv2d *c) noexcept nogil:
@@ -146,7 +154,8 @@ cdef int sizes(crm_conv2d *c, x_shape, weight_shape, geometry, Py_ssize_t item) 
         raise ValueError(f"geometry.pool must cover at most 255 pixels, got {c.pool_h} x {c.pool_w}")
     c.rows, c.columns = rows * c.pool_h, columns * c.pool_w
     # Fewer images never need more chunks than c.max_chunks, so that scratch for a batch serves every smaller one.
-    c.max_chunks = max(1, min(CHUNKS, c.images, PARTIALS_BYTES // max(partial_size(c) * item, 1)))
+    cdef isize partial = max(backward_kernels(c, item).partial_size(c) * item, 1)
+    c.max_chunks = max(1, min(CHUNKS, c.images, PARTIALS_BYTES // partial))
     c.chunk = max(1, (c.images + c.max_chunks - 1) // c.max_chunks)
     return 0
 

@@ -32,8 +32,8 @@ cdef extern from "rmsprop.h":
         double squares(const crm_rmsprop_array *, isize, isize, isize) noexcept nogil
     const crm_rmsprop_kernels *crm_rmsprop[3][2]
 
-# Elements a block: 16 KB of each float32 array, about a microsecond. The grid never depends on the number of threads.
-cdef isize BLOCK = 4096
+# Elements a block: 4 KB of each float32 array. The grid never depends on the number of threads.
+cdef isize BLOCK = 1024
 
 cdef tuple NAMES = ("params", "mean_squares", "means", "velocities", "averages", "sums", "grads")
 cdef tuple NAMES_OF_ONE = ("param", "mean_square", "mean", "velocity", "average", "sum", "grad")
@@ -67,9 +67,24 @@ cdef void *companion(object given, ndarray param, int type_number, bint written,
     return reads(array, name, type_number, np.PyArray_NDIM(array), i)
 
 
-cdef int read_rule(rule, crm_rmsprop_rule *into, double *scale, bint *lr_in_momentum) except -1:
-    (into.rho, into.correction, into.epsilon_inside, into.epsilon_outside, into.momentum, into.nesterov,
-     lr_in_momentum[0], into.clip_value, scale[0], into.ema) = rule
+ctypedef struct resolved:
+    crm_rmsprop_rule rule
+    double scale
+    bint lr_in_momentum
+
+cdef object last_rule = None  # rules are immutable, and mostly the one of the call before
+cdef resolved last_resolved
+
+
+cdef int read_rule(rule, resolved *into) except -1:
+    global last_rule, last_resolved
+    cdef resolved fresh
+    if rule is not last_rule:
+        (fresh.rule.rho, fresh.rule.correction, fresh.rule.epsilon_inside, fresh.rule.epsilon_outside,
+         fresh.rule.momentum, fresh.rule.nesterov, fresh.lr_in_momentum, fresh.rule.clip_value, fresh.scale,
+         fresh.rule.ema) = rule
+        last_rule, last_resolved = rule, fresh
+    into[0] = last_resolved
     return 0
 
 
@@ -83,14 +98,15 @@ cdef void set_rates(crm_rmsprop_array *entry, double learning_rate, double weigh
 
 cdef int update(const crm_rmsprop_kernels *kernels, const crm_rmsprop_array *arrays, isize count, isize total,
                 const crm_rmsprop_rule *rule, int threads) except -1:
-    """Every block of the arrays, taken as one long row."""
-    cdef isize block
+    """Every block of the arrays, taken as one long row; each thread gets a row of neighbours."""
+    cdef isize blocks = blocks_of(total), share
     with nogil:
         if threads == 1:
             kernels.block(arrays, count, rule, 0, total)
         else:
-            for block in prange(blocks_of(total), num_threads=threads, schedule="static"):
-                kernels.block(arrays, count, rule, block * BLOCK, min((block + 1) * BLOCK, total))
+            for share in prange(threads, num_threads=threads, schedule="static"):
+                kernels.block(arrays, count, rule, blocks * share // threads * BLOCK,
+                              min(blocks * (share + 1) // threads * BLOCK, total))
     return 0
 
 
@@ -136,10 +152,8 @@ cdef class RMSpropArrays(Table):
     cdef list rates
     cdef interval *written  # where no gradient may lie, by address
     cdef Py_ssize_t n_written
-    cdef object rule  # the one that c_rule, scale and lr_in_momentum were read from
-    cdef crm_rmsprop_rule c_rule
-    cdef double scale
-    cdef bint lr_in_momentum, busy
+    cdef resolved numbers
+    cdef bint busy
 
     def __init__(self, list params not None, state not None, list rates not None):
         if self.columns is not None:
@@ -180,9 +194,7 @@ cdef class RMSpropArrays(Table):
         as_long(grads, "grads", self.count)
         as_long(scales, "scales", self.count)
         cdef int threads = team_for(n_threads, self.total, blocks_of(self.total))
-        if rule is not self.rule:
-            read_rule(rule, &self.c_rule, &self.scale, &self.lr_in_momentum)
-            self.rule = rule
+        read_rule(rule, &self.numbers)
         cdef Py_ssize_t i
         for i in range(self.count):
             self.check_unmoved(i)
@@ -190,7 +202,7 @@ cdef class RMSpropArrays(Table):
             self.take_rates(i, learning_rate, scales)
         self.busy = True
         try:
-            update(self.kernels(), self.arrays, self.count, self.total, &self.c_rule, threads)
+            update(self.kernels(), self.arrays, self.count, self.total, &self.numbers.rule, threads)
         finally:
             self.busy = False
 
@@ -222,8 +234,8 @@ cdef class RMSpropArrays(Table):
         cdef double l2, weight_decay
         own, l2, weight_decay = <tuple>self.rates[i]
         self.arrays[i].l2 = l2
-        self.arrays[i].grad_scale = self.scale if scales is None else self.scale * <double>scales[i]
-        set_rates(self.arrays + i, learning_rate if own is None else own, weight_decay, self.lr_in_momentum)
+        self.arrays[i].grad_scale = self.numbers.scale if scales is None else self.numbers.scale * <double>scales[i]
+        set_rates(self.arrays + i, learning_rate if own is None else own, weight_decay, self.numbers.lr_in_momentum)
         return 0
 
 
@@ -232,9 +244,7 @@ def rmsprop_update(ndarray param not None, grad, mean_square, mean, velocity, av
     """Update one array in place; see reference.rmsprop_update."""
     cdef int type_number = real_of(param, "param")
     cdef crm_rmsprop_array entry
-    cdef crm_rmsprop_rule c_rule
-    cdef double scale
-    cdef bint lr_in_momentum
+    cdef resolved numbers
     cdef int column
     cdef tuple arrays = (param, mean_square, mean, velocity, average, None, grad)
     entry.start, entry.size, entry.l2 = 0, np.PyArray_SIZE(param), l2
@@ -245,11 +255,11 @@ def rmsprop_update(ndarray param not None, grad, mean_square, mean, velocity, av
                 arrays[column], param, type_number, True, NAMES_OF_ONE[column], -1, "param")
     entry.grad = companion(grad, param, type_number, False, "grad", -1, "param")
     separate(NAMES_OF_ONE, arrays, COLUMNS)
-    read_rule(rule, &c_rule, &scale, &lr_in_momentum)
-    entry.grad_scale = scale * grad_scale
-    set_rates(&entry, learning_rate, weight_decay, lr_in_momentum)
+    read_rule(rule, &numbers)
+    entry.grad_scale = numbers.scale * grad_scale
+    set_rates(&entry, learning_rate, weight_decay, numbers.lr_in_momentum)
     cdef int threads = team_for(n_threads, entry.size, blocks_of(entry.size))
-    update(crm_rmsprop[isa][type_number == np.NPY_DOUBLE], &entry, 1, entry.size, &c_rule, threads)
+    update(crm_rmsprop[isa][type_number == np.NPY_DOUBLE], &entry, 1, entry.size, &numbers.rule, threads)
 
 
 def rmsprop_accumulate(list grads not None, list sums not None, int n_threads):

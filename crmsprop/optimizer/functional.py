@@ -93,7 +93,8 @@ def rmsprop_update(
         rule = _cached_rule(*options, step)
     except TypeError:  # perhaps only of what cannot be a key of the cache
         rule = _rule(*options, step)
-    rate = check_fits("learning_rate", check_real("learning_rate", learning_rate, "[0, inf)"), param.dtype)
+    if type(learning_rate) is not float or not 0.0 <= learning_rate <= 1.0:  # nearly all pass at a glance
+        learning_rate = check_fits("learning_rate", check_real("learning_rate", learning_rate, "[0, inf)"), param.dtype)
     if l2 or weight_decay:
         l2, weight_decay = check_real("l2", l2, "[0, inf)"), check_real("weight_decay", weight_decay, "[0, inf)")
     if momentum and velocity is None:
@@ -102,7 +103,7 @@ def rmsprop_update(
         raise TypeError(f"average must be an array where ema is given, got None with ema={ema}")
     factor = 1.0 if clip_norm is None else _clip_factor(grad, clip_norm, n_threads)
     kernels.rmsprop_update(
-        param, grad, mean_square, mean, velocity, average, rate, l2, weight_decay, factor, rule, n_threads
+        param, grad, mean_square, mean, velocity, average, learning_rate, l2, weight_decay, factor, rule, n_threads
     )
 
 

@@ -29,7 +29,7 @@ NUMBERS = {
     "scale": -0.5,
     "ema": 0.7,
 }
-BLOCK = 4096  # elements a block, in _rmsprop.pyx
+BLOCK = 1024  # elements a block, in _rmsprop.pyx
 SMALL = [0, 1, *(lanes + more for lanes in (4, 8, 16) for more in (-1, 0, 1)), 33]
 LARGE = [BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5]
 RATE, RHO, EPSILON = 0.02, 0.85, 1e-3

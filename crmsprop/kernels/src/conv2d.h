@@ -14,23 +14,33 @@ typedef struct {
     const void *x, *weight, *bias, *dy, *out; /* out as an input: the ReLU's mask in the backward pass without a pool */
     void *y, *dx, *dweight, *dbias;
     unsigned char *argmax; /* one byte a pooled output: place in the window, 255 where the ReLU cut it off */
-    void *packed;          /* weights, packed by pack_forward or pack_backward */
-    void *partials;        /* a row of dweight and dbias for each chunk of images */
+    void *packed;          /* weights, packed by `pack` */
+    void *partials;        /* of dweight and dbias, for each chunk of images */
     isize chunk;            /* images a chunk */
     isize max_chunks;       /* what there is room for: for this many images, or fewer */
 } crm_conv2d;
 
 typedef struct {
-    isize (*packed_size)(const crm_conv2d *, int backward); /* reals of `packed` */
-    isize (*forward_scratch)(const crm_conv2d *);           /* reals of scratch a thread needs */
-    isize (*backward_scratch)(const crm_conv2d *);
-    void (*pack_forward)(const crm_conv2d *);
-    void (*pack_backward)(const crm_conv2d *);
-    void (*forward)(const crm_conv2d *, isize image, void *scratch);
-    void (*backward)(const crm_conv2d *, isize chunk, void *scratch);
-    void (*reduce)(const crm_conv2d *, isize begin, isize end); /* elements of dweight and dbias, in one row */
-} crm_conv2d_kernels;
+    isize (*packed_size)(const crm_conv2d *);  /* reals of `packed` */
+    isize (*scratch_size)(const crm_conv2d *); /* reals of scratch a thread needs */
+    void (*pack)(const crm_conv2d *);
+    void (*image)(const crm_conv2d *, isize image, void *scratch);
+} crm_conv2d_forward;
 
-CRM_DISPATCH(crm_conv2d_kernels, crm_conv2d_table)
+/* Tasks of `pack` and of `reduce` may run in any order, and after each other; so may chunks. */
+typedef struct {
+    isize (*packed_size)(const crm_conv2d *);
+    isize (*partial_size)(const crm_conv2d *); /* reals of a chunk's partial gradients */
+    isize (*scratch_size)(const crm_conv2d *);
+    isize (*pack_tasks)(const crm_conv2d *);
+    void (*pack)(const crm_conv2d *, isize task);
+    void (*chunk)(const crm_conv2d *, isize chunk, void *scratch);
+    isize (*reduce_tasks)(const crm_conv2d *);
+    void (*reduce)(const crm_conv2d *, isize task); /* a part of dweight and dbias */
+} crm_conv2d_backward;
+
+CRM_DISPATCH(crm_conv2d_forward, crm_conv2d_forward_table)
+CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_backward_table) /* without a pool */
+CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_sparse_table)   /* behind a pool */
 
 #endif

@@ -1,0 +1,212 @@
+/* Gradients of a convolution without a pool, whose outputs all may have a gradient: both are products as dense as it is.
+ *
+ * A task is a chunk of images, whose weight gradient is summed in order of images into a partial of its own; `reduce`
+ * adds the partials in order of chunks. Nothing depends on which thread does which.
+ *
+ * dweight    outer_tile: 6 of the kernel_w * channels rows of the gradient x one panel of filters, k over the pixels of
+ *            up to SPAN outputs, whose sum is then added: short sums keep the rounding error small.
+ * dx         A convolution of dy with the flipped weights, one for each phase (row % stride, column % stride): the taps
+ *            that meet a phase are contiguous in dy when their order is reversed, so that row_tile serves again.
+ * Both read the gradient of the output, through the ReLU, in a zeroed frame that is wide enough for every tap.
+ */
+#include "conv2d_image.h"
+#include "tile.h"
+
+#define SPAN 512    /* pixels that one outer tile sums before it adds to the partial */
+#define REDUCE 1024 /* elements of the gradient a task of the sum over the chunks */
+
+static isize packed_size(const crm_conv2d *c)
+{
+    return c->kernel_h * c->kernel_w * c->filters * CEIL_DIV(c->channels, PANEL) * PANEL;
+}
+
+static isize frame_size(const crm_conv2d *c)
+{
+    return needs_frame(c) ? padded_height(c) * padded_width(c) * c->channels : 0;
+}
+
+/* ---- backward: the gradient of the unpooled output in a frame of zeros wide enough for every tap */
+
+typedef struct {
+    isize top, left, height, width;
+} border;
+
+static border gradient_border(const crm_conv2d *c)
+{
+    border b = {.top = CEIL_DIV(c->kernel_h - 1, c->stride_h), .left = CEIL_DIV(c->kernel_w - 1, c->stride_w)};
+    b.height = b.top + MAX(c->rows, (c->height - 1 + c->pad_top) / c->stride_h + 1);
+    b.width = b.left + MAX(c->columns, (c->width - 1 + c->pad_left) / c->stride_w + 1);
+    return b;
+}
+
+static isize spread_size(const crm_conv2d *c)
+{
+    border b = gradient_border(c);
+    return b.height * b.width * c->filters + PANEL; /* the last load of a narrow panel runs past the last pixel */
+}
+
+static void spread_pixel(const crm_conv2d *c, const real *RESTRICT dy, const real *RESTRICT out, real *RESTRICT pixel,
+                         real *RESTRICT dbias)
+{
+    for (isize f = 0; f < c->filters; f++) {
+        pixel[f] = c->relu && !(out[f] > 0) ? (real)0 : dy[f];
+        dbias[f] += pixel[f];
+    }
+}
+
+/* Fill `frame` with the gradient of the convolution's output (through the ReLU); add its sum to dbias. */
+static void spread(const crm_conv2d *c, isize image, border b, real *frame, real *dbias)
+{
+    isize row = b.width * c->filters;
+    memset(frame, 0, spread_size(c) * sizeof(real));
+    for (isize p = 0; p < c->rows; p++)
+        for (isize q = 0; q < c->columns; q++) {
+            isize place = ((image * c->rows + p) * c->columns + q) * c->filters;
+            real *pixel = frame + (b.top + p) * row + (b.left + q) * c->filters;
+            spread_pixel(c, (const real *)c->dy + place, (const real *)c->out + place, pixel, dbias);
+        }
+}
+
+/* ---- gradient to the weights */
+
+static void add_dweight(const crm_conv2d *c, view x, const real *dy, isize dy_row, real *dweight)
+{
+    isize length = c->kernel_w * c->channels, step = MAX(1, SPAN / c->columns);
+    for (isize y = 0; y < c->rows; y += step)
+        for (isize column = 0; column < c->filters; column += PANEL)
+            for (isize tap = 0; tap < c->kernel_h; tap++) {
+                operands o = {.x = x.pixels + (y * c->stride_h + tap) * x.row,
+                              .w = dy + y * dy_row + column,
+                              .xr = c->stride_h * x.row,
+                              .xm = 1,
+                              .xk = c->stride_w * c->channels,
+                              .wr = dy_row,
+                              .wk = c->filters,
+                              .runs = MIN(step, c->rows - y),
+                              .length = c->columns};
+                target t = {.c = dweight + tap * length * c->filters + column,
+                            .cm = c->filters,
+                            .width = MIN(c->filters - column, PANEL),
+                            .add = 1};
+                tile_rows(outer_tiles, o, t, length);
+            }
+}
+
+/* ---- gradient to the input */
+
+/* The taps of one kernel axis that meet positions of one phase: `first`, first + stride, ... `count` of them. */
+typedef struct {
+    isize first, count;
+} taps;
+
+static taps phase_taps(isize kernel, isize stride, isize phase)
+{
+    return (taps){phase, phase < kernel ? CEIL_DIV(kernel - phase, stride) : 0};
+}
+
+/* One panel of one phase: rows (tap y reversed, tap x reversed, filter), columns the channels [column, + width). */
+static real *pack_phase(const crm_conv2d *c, taps ty, taps tx, isize column, isize width, real *packed)
+{
+    for (isize i = ty.count - 1; i >= 0; i--)
+        for (isize j = tx.count - 1; j >= 0; j--) {
+            isize y = ty.first + i * c->stride_h, x = tx.first + j * c->stride_w;
+            pack_panel((const real *)c->weight + ((y * c->kernel_w + x) * c->channels + column) * c->filters, 1,
+                       c->filters, c->filters, width, packed);
+            packed += c->filters * panel_width(width);
+        }
+    return packed;
+}
+
+/* The first position of an axis at or after 0 whose phase is `phase`. */
+static isize first_of_phase(isize phase, isize pad, isize stride) { return ((phase - pad) % stride + stride) % stride; }
+
+/* All pixels of one phase, one panel of channels. */
+static void dx_phase(const crm_conv2d *c, border b, const real *dy, taps ty, taps tx, isize column, const real *packed,
+                     real *dx)
+{
+    isize x0 = first_of_phase(tx.first, c->pad_left, c->stride_w), width = MIN(c->channels - column, PANEL);
+    isize count = x0 < c->width ? CEIL_DIV(c->width - x0, c->stride_w) : 0, row = b.width * c->filters;
+    isize left = b.left + (x0 + c->pad_left) / c->stride_w - (tx.count - 1);
+    for (isize y = first_of_phase(ty.first, c->pad_top, c->stride_h); y < c->height; y += c->stride_h) {
+        isize top = b.top + (y + c->pad_top) / c->stride_h - (ty.count - 1);
+        operands o = {.x = dy + top * row + left * c->filters,
+                      .w = packed,
+                      .xr = row,
+                      .xm = c->filters,
+                      .wr = tx.count * c->filters * panel_width(width),
+                      .runs = tx.count ? ty.count : 0,
+                      .length = tx.count * c->filters};
+        target t = {.c = dx + (y * c->width + x0) * c->channels + column,
+                    .cm = c->stride_w * c->channels,
+                    .width = width};
+        tile_rows(row_tiles, o, t, count);
+    }
+}
+
+static void fill_dx(const crm_conv2d *c, isize image, border b, const real *dy)
+{
+    real *dx = (real *)c->dx + image * c->height * c->width * c->channels;
+    const real *packed = (const real *)c->packed;
+    for (isize py = 0; py < c->stride_h; py++)
+        for (isize px = 0; px < c->stride_w; px++) {
+            taps ty = phase_taps(c->kernel_h, c->stride_h, py), tx = phase_taps(c->kernel_w, c->stride_w, px);
+            for (isize column = 0; column < c->channels; column += PANEL) {
+                dx_phase(c, b, dy, ty, tx, column, packed, dx);
+                packed += ty.count * tx.count * c->filters * panel_width(MIN(c->channels - column, PANEL));
+            }
+        }
+}
+
+static void pack(const crm_conv2d *c, isize task)
+{
+    (void)task;
+    real *packed = (real *)c->packed;
+    for (isize py = 0; py < c->stride_h; py++)
+        for (isize px = 0; px < c->stride_w; px++)
+            for (isize column = 0; column < c->channels; column += PANEL)
+                packed = pack_phase(c, phase_taps(c->kernel_h, c->stride_h, py), phase_taps(c->kernel_w, c->stride_w, px),
+                                    column, MIN(c->channels - column, PANEL), packed);
+}
+
+static isize pack_tasks(const crm_conv2d *c) { return c->dx ? 1 : 0; }
+
+/* ---- a chunk of images, and the sum over the chunks */
+
+static isize partial_size(const crm_conv2d *c) { return (kernel_size(c) + 1) * c->filters; }
+
+static isize scratch_size(const crm_conv2d *c) { return frame_size(c) + spread_size(c); }
+
+static void chunk(const crm_conv2d *c, isize number, void *scratch)
+{
+    border b = gradient_border(c);
+    real *dweight = (real *)c->partials + number * partial_size(c), *dbias = dweight + kernel_size(c) * c->filters;
+    real *frame = (real *)scratch, *dy = frame + frame_size(c);
+    memset(dweight, 0, partial_size(c) * sizeof(real));
+    for (isize image = number * c->chunk; image < MIN((number + 1) * c->chunk, c->images); image++) {
+        view x = needs_frame(c) ? in_frame(c, image, frame) : in_place(c, image);
+        spread(c, image, b, dy, dbias);
+        add_dweight(c, x, dy + (b.top * b.width + b.left) * c->filters, b.width * c->filters, dweight);
+        if (c->dx)
+            fill_dx(c, image, b, dy);
+    }
+}
+
+static isize reduce_tasks(const crm_conv2d *c) { return CEIL_DIV(partial_size(c), REDUCE); }
+
+static void reduce(const crm_conv2d *c, isize task)
+{
+    const real *partials = (const real *)c->partials;
+    isize chunks = CEIL_DIV(c->images, c->chunk), size = partial_size(c), weights = kernel_size(c) * c->filters;
+    for (isize i = task * REDUCE; i < MIN((task + 1) * REDUCE, size); i++) {
+        real sum = 0;
+        for (isize k = 0; k < chunks; k++)
+            sum += partials[k * size + i];
+        if (i < weights)
+            ((real *)c->dweight)[i] = sum;
+        else if (c->dbias)
+            ((real *)c->dbias)[i - weights] = sum;
+    }
+}
+
+const crm_conv2d_backward CRM(crm_conv2d_backward_table) = {packed_size, partial_size, scratch_size, pack_tasks,
+                                                            pack,        chunk,        reduce_tasks, reduce};
