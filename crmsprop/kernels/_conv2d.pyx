@@ -56,11 +56,11 @@ def conv2d_scratch(x_shape, weight_shape, geometry, dtype, bint training, int n_
     cdef Py_ssize_t item = numpy.dtype(dtype).itemsize
     sizes(&c, x_shape, weight_shape, geometry, item)
     cdef const crm_conv2d_forward *forward = crm_conv2d_forward_table[isa][item == 8]
-    cdef isize size = forward.packed_size(&c) + n_threads * forward.scratch_size(&c)
+    cdef isize size = lines(forward.packed_size(&c)) + n_threads * lines(forward.scratch_size(&c))
     if not training:
         return size
     cdef const crm_conv2d_backward *backward = backward_kernels(&c, item)
-    return max(size, shared_size(&c, backward) + n_threads * backward.scratch_size(&c))
+    return max(size, shared_size(&c, backward) + n_threads * lines(backward.scratch_size(&c)))
 
 
 def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray argmax, geometry,
@@ -77,7 +77,7 @@ def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray
         sized(bias, "bias", 0, c.filters)
     separate(("out", "argmax", "scratch", "x", "weight", "bias"), (out, argmax, scratch, x, weight, bias), 3)
     cdef const crm_conv2d_forward *kernels = crm_conv2d_forward_table[isa][type_number == np.NPY_DOUBLE]
-    cdef isize shared = kernels.packed_size(&c), each = kernels.scratch_size(&c), image
+    cdef isize shared = lines(kernels.packed_size(&c)), each = lines(kernels.scratch_size(&c)), image
     c.packed = writes(scratch, "scratch", type_number, 1)
     cdef int threads = room(scratch, shared, each, team(n_threads, work(&c), c.images))
     cdef char *own = <char *>c.packed + shared * np.PyArray_ITEMSIZE(scratch)
@@ -101,11 +101,11 @@ def conv2d_backward(ndarray x, ndarray weight, ndarray out, ndarray dy, ndarray 
              (dx, dweight, dbias, scratch, x, weight, out, dy, argmax), 4)
     cdef isize item = np.PyArray_ITEMSIZE(scratch), task
     cdef const crm_conv2d_backward *kernels = backward_kernels(&c, item)
-    cdef isize chunks = (c.images + c.chunk - 1) // c.chunk, each = kernels.scratch_size(&c)
+    cdef isize chunks = (c.images + c.chunk - 1) // c.chunk, each = lines(kernels.scratch_size(&c))
     cdef isize packs = kernels.pack_tasks(&c), reductions = kernels.reduce_tasks(&c)
     c.packed = writes(scratch, "scratch", type_number, 1)
     cdef int threads = room(scratch, shared_size(&c, kernels), each, team(n_threads, 2 * work(&c), chunks))
-    c.partials = <char *>c.packed + kernels.packed_size(&c) * item
+    c.partials = <char *>c.packed + lines(kernels.packed_size(&c)) * item
     cdef char *own = <char *>c.packed + shared_size(&c, kernels) * item
     each *= item
     with nogil:
@@ -126,7 +126,12 @@ cdef const crm_conv2d_backward *backward_kernels(const crm_conv2d *c, isize item
 
 cdef isize shared_size(const crm_conv2d *c, const crm_conv2d_backward *kernels) noexcept nogil:
     """Elements at the head of the backward scratch: packed weights, then partial gradients for c.images or fewer."""
-    return kernels.packed_size(c) + c.max_chunks * kernels.partial_size(c)
+    return lines(kernels.packed_size(c)) + lines(c.max_chunks * kernels.partial_size(c))
+
+
+cdef isize lines(isize size) noexcept nogil:
+    """Elements to the next cache line: where scratch begins at one, so do all of its parts."""
+    return (size + 15) // 16 * 16
 
 
 cdef double work(const crm_conv2d *c) noexcept nogil:

@@ -8,6 +8,7 @@ import numpy as np
 from crmsprop import kernels
 from crmsprop.errors import check_bool, check_integer, check_real
 from crmsprop.kernels.geometry import ConvGeometry, same_padding
+from crmsprop.nn.arena import aligned_zeros
 from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros, check_initializer
 from crmsprop.nn.layer import (
     Array,
@@ -121,7 +122,7 @@ class Conv2D(Layer):
         size = kernels.conv2d_scratch(x_shape, weight, geometry, site.dtype, site.training, site.n_threads)
         keeps = site.training and geometry.pool != (1, 1)
         argmax = np.empty((site.batch_size, *self.output_shape(site.input_shape)), np.uint8) if keeps else None
-        return ConvMemory(geometry, argmax, np.empty(size, site.dtype))
+        return ConvMemory(geometry, argmax, aligned_zeros(size, site.dtype))
 
     def flops(self, input_shape: Shape) -> int:
         weight = self.parameters(input_shape)[0].shape

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from crmsprop import kernels
 from crmsprop.errors import check_bool, check_integer, check_real
+from crmsprop.nn.arena import aligned_zeros
 from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros, check_initializer
 from crmsprop.nn.layer import Array, Layer, Own, Parameter, Run, Shape, Site, describe_shape
 
@@ -61,7 +60,7 @@ class Dense(Layer):
         size = kernels.dense_scratch(
             site.batch_size, site.input_shape[0], self.units, site.dtype, site.training, site.n_threads
         )
-        return np.empty(size, site.dtype)
+        return aligned_zeros(size, site.dtype)
 
     def flops(self, input_shape: Shape) -> int:
         return 2 * input_shape[0] * self.units

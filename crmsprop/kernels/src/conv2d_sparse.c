@@ -6,16 +6,23 @@
  *   dweight[filter]   += gradient * the kernel_w * channels pixels of x under each kernel row
  *   dx under a window += gradient * the kernel_w * channels weights of the filter in each kernel row
  *
- * One loop does both: `add_rows` keeps up to 3 kernel rows x 6 vectors of the sum in registers (18 of AVX-512's 32; of
- * 16 registers 12) while it walks a list of (offset, factor). It loads as much as it multiplies, so two loads a cycle are
- * its limit; it reaches 80% of that. Lists are made image by image in one pass over dy and argmax, without branches: by
- * filter for dweight, by place in the window for dx. Skipping an exact zero cannot change a bit, and the order of a list
- * is that of the outputs, so bits depend on nothing but the batch.
+ * One loop does both: a tile keeps up to 3 kernel rows x 6 vectors of the sum in registers while it walks a list of
+ * (offset, factor). It loads as much as it multiplies, so its limit is two loads a cycle from the first-level cache:
+ * frames are aligned, and dx goes kernel row by kernel row, so that the weights of one stay there (24 KB for 64 filters
+ * of 32 channels; all three at once came from the second level and took twice the time).
  *
- * On two cores of an AMD Zen 5 (AVX-512, float32) the second layer of the reference CNN on CIFAR-10, 32 to 64 channels,
- * took 78 us an image with dense products.
+ * Lists: `pick_entries` packs the outputs that have a gradient, window by window and place by place, in 512-bit
+ * registers by their mask. `sort_by_filter` spreads them into a list a filter. Counters by place or by filter in one
+ * pass over all outputs waited for each other in memory: 20 cycles an output.
+ *
+ * Skipping an exact zero cannot change a bit, and lists are in the order of the outputs, so that bits depend on nothing
+ * but the batch.
  */
 #include "conv2d_image.h"
+
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+#include <immintrin.h>
+#endif
 
 #define BAND 16384      /* outputs whose lists are made at once, at most: 128 KB of float32 */
 #define FILTER_BLOCK 16 /* filters a task of the sum over the chunks */
@@ -33,7 +40,10 @@
 static isize row_length(const crm_conv2d *c) { return c->kernel_w * c->channels; }
 static isize padded_length(const crm_conv2d *c) { return CEIL_DIV(row_length(c), LANES) * LANES; }
 static isize filter_size(const crm_conv2d *c) { return c->kernel_h * padded_length(c); }
-static isize frame_size(const crm_conv2d *c) { return padded_height(c) * padded_width(c) * c->channels + LANES; }
+static isize frame_size(const crm_conv2d *c)
+{
+    return (CEIL_DIV(padded_height(c) * padded_width(c) * c->channels, LANES) + 1) * LANES;
+}
 static isize packed_size(const crm_conv2d *c) { return c->filters * filter_size(c); }
 static isize partial_size(const crm_conv2d *c) { return c->filters * (filter_size(c) + 1); }
 
@@ -45,34 +55,107 @@ static isize band_rows(const crm_conv2d *c)
 
 /* ---- lists */
 
+/* Outputs of a band that have a gradient, in order of (window, place, filter): `offset` is where its pixels begin in the
+ * frame. A segment is one place of one window; start[] has one more than there are. */
 typedef struct {
-    int32_t *count, *offset; /* list k has count[k] entries from k * room on */
+    int32_t *filter, *offset, *start;
+    real *factor;
+} entries;
+
+/* List f goes from f * room to end[f]. */
+typedef struct {
+    int32_t *end, *offset;
     real *factor;
     isize room;
 } lists;
 
-static isize lists_size(isize number, isize room)
+static isize places(const crm_conv2d *c) { return c->pool_h * c->pool_w; }
+static isize band_windows(const crm_conv2d *c) { return band_rows(c) * pooled_columns(c); }
+
+/* Reals of a table of `reals` reals and `integers` 32-bit integers. */
+static isize table_size(isize reals, isize integers)
 {
-    isize bytes = (number + number * room) * (isize)sizeof(int32_t);
-    return number * room + CEIL_DIV(bytes, (isize)sizeof(real));
+    return (CEIL_DIV(reals + CEIL_DIV(integers * (isize)sizeof(int32_t), (isize)sizeof(real)), LANES) + 1) * LANES;
 }
 
-/* Lay out `number` lists in memory from *at on. */
-static lists place_lists(isize number, isize room, real **at)
+static isize entries_size(const crm_conv2d *c)
 {
-    int32_t *counts = (int32_t *)(*at + number * room);
-    lists l = {.count = counts, .offset = counts + number, .factor = *at, .room = room};
-    *at += lists_size(number, room);
-    return l;
+    isize most = band_windows(c) * c->filters + LANES; /* a vector is stored whole */
+    return table_size(most, 2 * most + band_windows(c) * places(c) + 1);
 }
 
-/* An entry that is not taken is overwritten by the next one. */
-ALWAYS_INLINE void append(lists l, isize k, isize offset, real factor, int taken)
+static isize lists_size(const crm_conv2d *c)
 {
-    isize at = k * l.room + l.count[k];
-    l.offset[at] = (int32_t)offset;
-    l.factor[at] = factor;
-    l.count[k] += taken;
+    return table_size(c->filters * band_windows(c), c->filters * (band_windows(c) + 1));
+}
+
+static entries place_entries(const crm_conv2d *c, real *at)
+{
+    isize most = band_windows(c) * c->filters + LANES;
+    int32_t *integers = (int32_t *)(at + most);
+    return (entries){.factor = at, .filter = integers, .offset = integers + most, .start = integers + 2 * most};
+}
+
+static lists place_lists(const crm_conv2d *c, real *at)
+{
+    isize room = band_windows(c);
+    int32_t *integers = (int32_t *)(at + c->filters * room);
+    return (lists){.factor = at, .end = integers, .offset = integers + c->filters, .room = room};
+}
+
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+/* Pack the filters from f on whose output has a gradient at `place` to the end of what is packed; how many. */
+ALWAYS_INLINE isize pack_vector(const real *dy, const unsigned char *argmax, int place, int offset, isize f, entries e,
+                                isize n)
+{
+#define ORDER 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    static const int32_t order[16] = {ORDER};
+    if (sizeof(real) == 4) {
+        __m512 g = _mm512_loadu_ps((const float *)dy + f);
+        __m512i winner = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(argmax + f)));
+        __mmask16 taken = _mm512_cmpeq_epi32_mask(winner, _mm512_set1_epi32(place)) &
+                          _mm512_cmp_ps_mask(g, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+        __m512i filter = _mm512_add_epi32(_mm512_loadu_si512(order), _mm512_set1_epi32((int)f));
+        _mm512_storeu_ps((float *)e.factor + n, _mm512_maskz_compress_ps(taken, g));
+        _mm512_storeu_si512(e.filter + n, _mm512_maskz_compress_epi32(taken, filter));
+        _mm512_storeu_si512(e.offset + n, _mm512_set1_epi32(offset));
+        return _mm_popcnt_u32(taken);
+    }
+    __m512d g = _mm512_loadu_pd((const double *)dy + f);
+    __m256i winner = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(argmax + f)));
+    __mmask8 taken = _mm256_cmpeq_epi32_mask(winner, _mm256_set1_epi32(place)) &
+                     _mm512_cmp_pd_mask(g, _mm512_setzero_pd(), _CMP_NEQ_UQ);
+    __m256i filter = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)order), _mm256_set1_epi32((int)f));
+    _mm512_storeu_pd((double *)e.factor + n, _mm512_maskz_compress_pd(taken, g));
+    _mm256_storeu_si256((__m256i *)(e.filter + n), _mm256_maskz_compress_epi32(taken, filter));
+    _mm256_storeu_si256((__m256i *)(e.offset + n), _mm256_set1_epi32(offset));
+    return _mm_popcnt_u32(taken);
+}
+#define PACKS_VECTORS 1
+#else
+#define PACKS_VECTORS 0
+ALWAYS_INLINE isize pack_vector(const real *dy, const unsigned char *argmax, int place, int offset, isize f, entries e,
+                                isize n)
+{
+    (void)dy, (void)argmax, (void)place, (void)offset, (void)f, (void)e, (void)n;
+    return 0;
+}
+#endif
+
+/* The filters of one window whose gradient goes to `place`: packed from n on; returns the new end. NaN is a gradient. */
+ALWAYS_INLINE isize pack_place(isize filters, const real *dy, const unsigned char *argmax, int place, int offset,
+                               entries e, isize n)
+{
+    isize f = 0;
+    for (; PACKS_VECTORS && f + LANES <= filters; f += LANES)
+        n += pack_vector(dy, argmax, place, offset, f, e, n);
+    for (; f < filters; f++) { /* what is not taken is overwritten */
+        e.filter[n] = (int32_t)f;
+        e.offset[n] = offset;
+        e.factor[n] = dy[f];
+        n += (argmax[f] == place) & (dy[f] != 0);
+    }
+    return n;
 }
 
 /* ---- the loop: rows of `to` += the sum over a list of factor * rows at x + offset */
@@ -122,17 +205,14 @@ ALL_VECS(TILE, 1) ALL_VECS(TILE, 2) ALL_VECS(TILE, 3)
 static void (*const tiles[MAX_ROWS][MAX_VECS])(const sum *) = {
     {ALL_VECS(NAMED, 1)}, {ALL_VECS(NAMED, 2)}, {ALL_VECS(NAMED, 3)}};
 
-static void add_rows(const crm_conv2d *c, sum s)
+/* A strip of up to MAX_VECS vectors of `rows` kernel rows. */
+static void add_strip(sum s, isize rows, isize vecs)
 {
-    isize all_vecs = padded_length(c) / LANES;
-    const sum whole = s;
-    for (isize v = 0; v < all_vecs; v += MAX_VECS) {
-        isize vecs = MIN(all_vecs - v, MAX_VECS), step = MIN(MAX_ROWS, SUMS / vecs);
-        for (isize r = 0; r < c->kernel_h; r += step) {
-            s.x = whole.x + r * s.x_row + v * LANES;
-            s.to = whole.to + r * s.to_row + v * LANES;
-            tiles[MIN(c->kernel_h - r, step) - 1][vecs - 1](&s);
-        }
+    isize step = MIN(MAX_ROWS, SUMS / vecs);
+    for (isize r = 0; r < rows; r += step) {
+        tiles[MIN(rows - r, step) - 1][vecs - 1](&s);
+        s.x += step * s.x_row;
+        s.to += step * s.to_row;
     }
 }
 
@@ -141,66 +221,90 @@ static void add_rows(const crm_conv2d *c, sum s)
 typedef struct {
     isize image;
     view x;
-    real *dx;             /* the image's gradient in a frame as x's, NULL for none */
-    lists filters, places;
-    isize under[256];     /* from a window's first pixel to that under each place in it */
+    real *dx; /* the image's gradient in a frame as x's, NULL for none */
+    entries entries;
+    lists filters;
+    isize under[255]; /* from a window's first pixel to that under each place in it */
 } scene;
 
-/* The gradients of one window of every filter: into the lists by filter, and into dx. */
-ALWAYS_INLINE void visit(const crm_conv2d *c, scene *s, isize p, isize q, int with_dx)
+ALWAYS_INLINE isize window_at(const crm_conv2d *c, const scene *s, isize p, isize q)
 {
-    isize first = p * c->pool_h * c->stride_h * s->x.row + q * c->pool_w * c->stride_w * c->channels;
-    isize at = ((s->image * pooled_rows(c) + p) * pooled_columns(c) + q) * c->filters, places = c->pool_h * c->pool_w;
-    const real *dy = (const real *)c->dy + at;
-    const unsigned char *argmax = c->argmax + at;
-    if (with_dx)
-        memset(s->places.count, 0, places * sizeof(int32_t));
-    for (isize f = 0; f < c->filters; f++) {
-        int taken = (argmax[f] != CUT_OFF) & (dy[f] != 0); /* a NaN is taken */
-        isize place = taken ? argmax[f] : 0;
-        append(s->filters, f, first + s->under[place], dy[f], taken);
-        if (with_dx)
-            append(s->places, place, f * filter_size(c), dy[f], taken);
-    }
-    for (isize k = 0; with_dx && k < places; k++)
-        if (s->places.count[k])
-            add_rows(c, (sum){.x = (const real *)c->packed,
-                              .x_row = padded_length(c),
-                              .offset = s->places.offset + k * s->places.room,
-                              .factor = s->places.factor + k * s->places.room,
-                              .count = s->places.count[k],
-                              .to = s->dx + first + s->under[k],
-                              .to_row = s->x.row});
+    return p * c->pool_h * c->stride_h * s->x.row + q * c->pool_w * c->stride_w * c->channels;
 }
 
-static void visit_band(const crm_conv2d *c, scene *s, isize begin, isize end)
+NOINLINE isize pick_entries(const crm_conv2d *c, const scene *s, isize begin, isize end)
 {
-    memset(s->filters.count, 0, c->filters * sizeof(int32_t));
+    isize n = 0, segment = 0, at = (s->image * pooled_rows(c) + begin) * pooled_columns(c) * c->filters;
     for (isize p = begin; p < end; p++)
-        for (isize q = 0; q < pooled_columns(c); q++) {
-            if (s->dx)
-                visit(c, s, p, q, 1);
-            else
-                visit(c, s, p, q, 0);
-        }
+        for (isize q = 0; q < pooled_columns(c); q++, at += c->filters)
+            for (int place = 0; place < (int)places(c); place++) {
+                int offset = (int)(window_at(c, s, p, q) + s->under[place]);
+                s->entries.start[segment++] = (int32_t)n;
+                n = pack_place(c->filters, (const real *)c->dy + at, c->argmax + at, place, offset, s->entries, n);
+            }
+    s->entries.start[segment] = (int32_t)n;
+    return n;
 }
 
-static void add_dweight(const crm_conv2d *c, const scene *s, real *dweight, real *dbias)
+NOINLINE void sort_by_filter(const crm_conv2d *c, entries e, isize count, lists l, real *RESTRICT dbias)
 {
-    for (isize f = 0; f < c->filters; f++) {
-        const real *factor = s->filters.factor + f * s->filters.room;
-        real total = 0;
-        for (isize k = 0; k < s->filters.count[f]; k++)
-            total += factor[k];
-        dbias[f] += total;
-        add_rows(c, (sum){.x = s->x.pixels,
-                          .x_row = s->x.row,
-                          .offset = s->filters.offset + f * s->filters.room,
-                          .factor = factor,
-                          .count = s->filters.count[f],
-                          .to = dweight + f * filter_size(c),
-                          .to_row = padded_length(c)});
+    int32_t *RESTRICT end = l.end, *RESTRICT offset = l.offset;
+    real *RESTRICT factor = l.factor;
+    for (isize f = 0; f < c->filters; f++)
+        end[f] = (int32_t)(f * l.room);
+    for (isize k = 0; k < count; k++) {
+        isize filter = e.filter[k], at = end[filter];
+        end[filter] = (int32_t)at + 1;
+        offset[at] = e.offset[k];
+        factor[at] = e.factor[k];
+        dbias[filter] += e.factor[k];
     }
+}
+
+static void add_dweight(const crm_conv2d *c, const scene *s, real *dweight)
+{
+    isize length = padded_length(c);
+    for (isize f = 0; f < c->filters; f++) {
+        isize first = f * s->filters.room;
+        for (isize v = 0; v < length; v += MAX_VECS * LANES) {
+            sum all = {.x = s->x.pixels + v,
+                       .x_row = s->x.row,
+                       .offset = s->filters.offset + first,
+                       .factor = s->filters.factor + first,
+                       .count = s->filters.end[f] - first,
+                       .to = dweight + f * filter_size(c) + v,
+                       .to_row = length};
+            add_strip(all, c->kernel_h, MIN((length - v) / LANES, MAX_VECS));
+        }
+    }
+}
+
+/* One strip of one kernel row of the weights, for every segment. */
+static void add_dx_strip(const crm_conv2d *c, const scene *s, isize segments, isize row, isize v)
+{
+    isize vecs = MIN((padded_length(c) - v) / LANES, MAX_VECS);
+    const int32_t *start = s->entries.start;
+    sum all = {.x = (const real *)c->packed + row * c->filters * padded_length(c) + v};
+    for (isize k = 0; k < segments; k++) {
+        all.offset = s->entries.filter + start[k];
+        all.factor = s->entries.factor + start[k];
+        all.count = start[k + 1] - start[k];
+        if (all.count == 0)
+            continue;
+        all.to = s->dx + s->entries.offset[start[k]] + row * s->x.row + v;
+        tiles[0][vecs - 1](&all);
+    }
+}
+
+/* Filters become offsets of their weights first. */
+static void add_dx(const crm_conv2d *c, const scene *s, isize segments, isize count)
+{
+    isize length = padded_length(c);
+    for (isize k = 0; k < count; k++)
+        s->entries.filter[k] *= (int32_t)length;
+    for (isize row = 0; row < c->kernel_h; row++)
+        for (isize v = 0; v < length; v += MAX_VECS * LANES)
+            add_dx_strip(c, s, segments, row, v);
 }
 
 /* Out of the frame: what lies in the padding is dropped, pixels that no tap reached are 0. */
@@ -217,30 +321,35 @@ static void store_dx(const crm_conv2d *c, isize image, const real *frame)
     }
 }
 
-static isize scratch_size(const crm_conv2d *c)
+static isize scratch_size(const crm_conv2d *c) { return 2 * frame_size(c) + entries_size(c) + lists_size(c); }
+
+static scene set_scene(const crm_conv2d *c, real *scratch)
 {
-    isize outputs = band_rows(c) * pooled_columns(c);
-    return 2 * frame_size(c) + lists_size(c->filters, outputs) + lists_size(c->pool_h * c->pool_w, c->filters);
+    real *tables = scratch + 2 * frame_size(c);
+    scene s = {.dx = c->dx ? scratch + frame_size(c) : NULL,
+               .entries = place_entries(c, tables),
+               .filters = place_lists(c, tables + entries_size(c))};
+    for (isize k = 0; k < places(c); k++)
+        s.under[k] = k / c->pool_w * c->stride_h * padded_width(c) * c->channels +
+                     k % c->pool_w * c->stride_w * c->channels;
+    return s;
 }
 
 static void chunk(const crm_conv2d *c, isize number, void *scratch)
 {
     real *dweight = (real *)c->partials + number * partial_size(c), *dbias = dweight + packed_size(c);
-    real *frame = (real *)scratch, *at = frame + 2 * frame_size(c);
-    scene s = {.dx = c->dx ? frame + frame_size(c) : NULL};
-    s.filters = place_lists(c->filters, band_rows(c) * pooled_columns(c), &at);
-    s.places = place_lists(c->pool_h * c->pool_w, c->filters, &at);
-    for (isize k = 0; k < c->pool_h * c->pool_w; k++)
-        s.under[k] = k / c->pool_w * c->stride_h * padded_width(c) * c->channels +
-                     k % c->pool_w * c->stride_w * c->channels;
+    scene s = set_scene(c, scratch);
     memset(dweight, 0, partial_size(c) * sizeof(real));
     for (s.image = number * c->chunk; s.image < MIN((number + 1) * c->chunk, c->images); s.image++) {
-        s.x = in_frame(c, s.image, frame);
+        s.x = in_frame(c, s.image, scratch);
         if (s.dx)
             memset(s.dx, 0, frame_size(c) * sizeof(real));
         for (isize p = 0; p < pooled_rows(c); p += band_rows(c)) {
-            visit_band(c, &s, p, MIN(p + band_rows(c), pooled_rows(c)));
-            add_dweight(c, &s, dweight, dbias);
+            isize end = MIN(p + band_rows(c), pooled_rows(c)), count = pick_entries(c, &s, p, end);
+            sort_by_filter(c, s.entries, count, s.filters, dbias);
+            add_dweight(c, &s, dweight);
+            if (s.dx)
+                add_dx(c, &s, (end - p) * pooled_columns(c) * places(c), count);
         }
         if (s.dx)
             store_dx(c, s.image, s.dx);
@@ -251,13 +360,13 @@ static void chunk(const crm_conv2d *c, isize number, void *scratch)
 
 static isize pack_tasks(const crm_conv2d *c) { return c->dx ? c->kernel_h : 0; }
 
-/* Weights as rows: (filter, kernel row, kernel_w * channels, zeros to whole vectors). */
+/* Weights as rows: (kernel row, filter, kernel_w * channels, zeros to whole vectors). */
 static void pack(const crm_conv2d *c, isize kernel_row)
 {
     isize length = row_length(c);
     const real *weight = (const real *)c->weight + kernel_row * length * c->filters;
     for (isize f = 0; f < c->filters; f++) {
-        real *row = (real *)c->packed + f * filter_size(c) + kernel_row * padded_length(c);
+        real *row = (real *)c->packed + (kernel_row * c->filters + f) * padded_length(c);
         for (isize k = 0; k < length; k++)
             row[k] = weight[k * c->filters + f];
         memset(row + length, 0, (padded_length(c) - length) * sizeof(real));

@@ -25,6 +25,7 @@ typedef CRM_REAL real;
 
 #if defined(__GNUC__)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define NOINLINE static __attribute__((noinline)) /* a loop that wants the registers for itself */
 #define RESTRICT __restrict__
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
@@ -33,6 +34,7 @@ typedef CRM_REAL real;
 #endif
 #else
 #define ALWAYS_INLINE static inline
+#define NOINLINE static
 #define RESTRICT
 #define UNROLL
 #endif
