@@ -70,6 +70,33 @@ def _microseconds(value: float | None) -> str:
     return f"{value * 1e6:,.2f}" if value < 1e-5 else f"{value * 1e6:,.0f}"
 
 
+def training_section(document: dict[str, Any]) -> str:
+    """Epochs of training against the peers."""
+    rows = document["rows"]
+    names = list(dict.fromkeys(name for row in rows for name in row["seconds"]))
+    lines = [
+        "## Training",
+        "",
+        "    CRMSPROP_TEST_CIFAR10=DATA_HOME python -m pytest -c benches/pytest.ini benches/bench_training.py",
+        "",
+        "Samples a second, everything included; in brackets how many times slower than crmsprop, which trains through "
+        "`fit`. The CNN learns CIFAR-10 images, first epoch. scikit-learn's MLPClassifier has Adam, not RMSprop.",
+        "",
+        "| network | " + " | ".join(names) + " | the fastest peer is slower by |",
+        "|---|" + "---|" * (len(names) + 1),
+    ]
+    for row in rows:
+        seconds = row["seconds"]
+        ours = seconds["crmsprop"]
+        cells = [
+            "-" if name not in seconds else f"{row['images'] / seconds[name]:,.0f} ({seconds[name] / ours:.1f})"
+            for name in names
+        ]
+        best = min(value for name, value in seconds.items() if name != "crmsprop")
+        lines.append(f"| {row['case']} | " + " | ".join(cells) + f" | **{best / ours:.2f}** |")
+    return "\n".join([*lines, "", _conditions(document)])
+
+
 def _conditions(document: dict[str, Any]) -> str:
     machine, versions = document["machine"], document["versions"]
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -79,7 +106,7 @@ def _conditions(document: dict[str, Any]) -> str:
     )
 
 
-SECTIONS = {"rmsprop": rmsprop_section}
+SECTIONS = {"training": training_section, "rmsprop": rmsprop_section}
 
 
 def main() -> None:

@@ -42,6 +42,14 @@ POOLS = [
 ]
 POOLS += [Case(x=(2, 11, 12, 2), stride=(2, 3), padding=(2, 1, 1, 0), pool=(2, 2), relu=True)]
 POOLS += [Case(x=(1, 17, 17, 1), kernel=(2, 2), filters=9, pool=(15, 16), relu=True)]
+POOLS += [  # gradients to the weights and to x as sums over lists
+    Case(x=(1, 64, 66, 1), kernel=(1, 1), filters=17, pool=(2, 2), relu=True),  # two bands of lists
+    Case(x=(2, 8, 7, 33), kernel=(5, 4), filters=3, pool=(2, 2), relu=True),  # rows of more than six vectors, taller
+    Case(x=(1, 6, 6, 3), kernel=(3, 3), filters=70, pool=(2, 2), padding=(1, 1, 1, 1)),  # whole vectors, and a rest
+    Case(x=(1, 7, 7, 12), kernel=(3, 2), filters=40, pool=(1, 2), relu=True),  # two vectors a row, not in place
+    Case(x=(2, 9, 8, 5), kernel=(4, 3), filters=6, pool=(2, 3), stride=(2, 1), padding=(3, 1, 0, 2), relu=True),
+    Case(x=(1, 9, 9, 2), kernel=(2, 2), filters=4, pool=(3, 3), stride=(1, 1)),  # pixels that no tap reaches
+]
 FILTERS = [
     Case(x=(1, 4, 5, 2), kernel=(2, 2), filters=filters, pool=(1 + filters % 2, 1 + filters % 2), relu=True)
     for filters in (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65)

@@ -11,20 +11,15 @@
  * frames are aligned, and dx goes kernel row by kernel row, so that the weights of one stay there (24 KB for 64 filters
  * of 32 channels; all three at once came from the second level and took twice the time).
  *
- * Lists: `pick_entries` packs the outputs that have a gradient, window by window and place by place, in 512-bit
- * registers by their mask. `sort_by_filter` spreads them into a list a filter. Counters by place or by filter in one
- * pass over all outputs waited for each other in memory: 20 cycles an output.
+ * `sort_by_filter` spreads the entries of conv2d_entries.h into a list a filter. Where the whole weight gradient fits
+ * into the first-level cache and a filter's kernel rows into registers (the first layer: 6 KB), `scatter_dweight` adds
+ * them to it as they come, without the sorting: the same sums in the same order.
  *
  * Skipping an exact zero cannot change a bit, and lists are in the order of the outputs, so that bits depend on nothing
  * but the batch.
  */
-#include "conv2d_image.h"
+#include "conv2d_entries.h"
 
-#if defined(__AVX512F__) && defined(__AVX512VL__)
-#include <immintrin.h>
-#endif
-
-#define BAND 16384      /* outputs whose lists are made at once, at most: 128 KB of float32 */
 #define FILTER_BLOCK 16 /* filters a task of the sum over the chunks */
 
 #if defined(__AVX512F__)
@@ -34,6 +29,8 @@
 #endif
 #define MAX_ROWS 3
 #define MAX_VECS 6
+#define SCATTER_BYTES 16384 /* of a weight gradient that is added to in place: a third of a first-level cache */
+#define SCATTER_VECS 2
 
 /* ---- sizes: rows of kernel_w * channels reals are padded to whole vectors */
 
@@ -46,117 +43,6 @@ static isize frame_size(const crm_conv2d *c)
 }
 static isize packed_size(const crm_conv2d *c) { return c->filters * filter_size(c); }
 static isize partial_size(const crm_conv2d *c) { return c->filters * (filter_size(c) + 1); }
-
-static isize band_rows(const crm_conv2d *c)
-{
-    isize rows = BAND / (pooled_columns(c) * MAX(c->filters, 1));
-    return MAX(1, MIN(rows, pooled_rows(c)));
-}
-
-/* ---- lists */
-
-/* Outputs of a band that have a gradient, in order of (window, place, filter): `offset` is where its pixels begin in the
- * frame. A segment is one place of one window; start[] has one more than there are. */
-typedef struct {
-    int32_t *filter, *offset, *start;
-    real *factor;
-} entries;
-
-/* List f goes from f * room to end[f]. */
-typedef struct {
-    int32_t *end, *offset;
-    real *factor;
-    isize room;
-} lists;
-
-static isize places(const crm_conv2d *c) { return c->pool_h * c->pool_w; }
-static isize band_windows(const crm_conv2d *c) { return band_rows(c) * pooled_columns(c); }
-
-/* Reals of a table of `reals` reals and `integers` 32-bit integers. */
-static isize table_size(isize reals, isize integers)
-{
-    return (CEIL_DIV(reals + CEIL_DIV(integers * (isize)sizeof(int32_t), (isize)sizeof(real)), LANES) + 1) * LANES;
-}
-
-static isize entries_size(const crm_conv2d *c)
-{
-    isize most = band_windows(c) * c->filters + LANES; /* a vector is stored whole */
-    return table_size(most, 2 * most + band_windows(c) * places(c) + 1);
-}
-
-static isize lists_size(const crm_conv2d *c)
-{
-    return table_size(c->filters * band_windows(c), c->filters * (band_windows(c) + 1));
-}
-
-static entries place_entries(const crm_conv2d *c, real *at)
-{
-    isize most = band_windows(c) * c->filters + LANES;
-    int32_t *integers = (int32_t *)(at + most);
-    return (entries){.factor = at, .filter = integers, .offset = integers + most, .start = integers + 2 * most};
-}
-
-static lists place_lists(const crm_conv2d *c, real *at)
-{
-    isize room = band_windows(c);
-    int32_t *integers = (int32_t *)(at + c->filters * room);
-    return (lists){.factor = at, .end = integers, .offset = integers + c->filters, .room = room};
-}
-
-#if defined(__AVX512F__) && defined(__AVX512VL__)
-/* Pack the filters from f on whose output has a gradient at `place` to the end of what is packed; how many. */
-ALWAYS_INLINE isize pack_vector(const real *dy, const unsigned char *argmax, int place, int offset, isize f, entries e,
-                                isize n)
-{
-#define ORDER 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-    static const int32_t order[16] = {ORDER};
-    if (sizeof(real) == 4) {
-        __m512 g = _mm512_loadu_ps((const float *)dy + f);
-        __m512i winner = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(argmax + f)));
-        __mmask16 taken = _mm512_cmpeq_epi32_mask(winner, _mm512_set1_epi32(place)) &
-                          _mm512_cmp_ps_mask(g, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-        __m512i filter = _mm512_add_epi32(_mm512_loadu_si512(order), _mm512_set1_epi32((int)f));
-        _mm512_storeu_ps((float *)e.factor + n, _mm512_maskz_compress_ps(taken, g));
-        _mm512_storeu_si512(e.filter + n, _mm512_maskz_compress_epi32(taken, filter));
-        _mm512_storeu_si512(e.offset + n, _mm512_set1_epi32(offset));
-        return _mm_popcnt_u32(taken);
-    }
-    __m512d g = _mm512_loadu_pd((const double *)dy + f);
-    __m256i winner = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(argmax + f)));
-    __mmask8 taken = _mm256_cmpeq_epi32_mask(winner, _mm256_set1_epi32(place)) &
-                     _mm512_cmp_pd_mask(g, _mm512_setzero_pd(), _CMP_NEQ_UQ);
-    __m256i filter = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)order), _mm256_set1_epi32((int)f));
-    _mm512_storeu_pd((double *)e.factor + n, _mm512_maskz_compress_pd(taken, g));
-    _mm256_storeu_si256((__m256i *)(e.filter + n), _mm256_maskz_compress_epi32(taken, filter));
-    _mm256_storeu_si256((__m256i *)(e.offset + n), _mm256_set1_epi32(offset));
-    return _mm_popcnt_u32(taken);
-}
-#define PACKS_VECTORS 1
-#else
-#define PACKS_VECTORS 0
-ALWAYS_INLINE isize pack_vector(const real *dy, const unsigned char *argmax, int place, int offset, isize f, entries e,
-                                isize n)
-{
-    (void)dy, (void)argmax, (void)place, (void)offset, (void)f, (void)e, (void)n;
-    return 0;
-}
-#endif
-
-/* The filters of one window whose gradient goes to `place`: packed from n on; returns the new end. NaN is a gradient. */
-ALWAYS_INLINE isize pack_place(isize filters, const real *dy, const unsigned char *argmax, int place, int offset,
-                               entries e, isize n)
-{
-    isize f = 0;
-    for (; PACKS_VECTORS && f + LANES <= filters; f += LANES)
-        n += pack_vector(dy, argmax, place, offset, f, e, n);
-    for (; f < filters; f++) { /* what is not taken is overwritten */
-        e.filter[n] = (int32_t)f;
-        e.offset[n] = offset;
-        e.factor[n] = dy[f];
-        n += (argmax[f] == place) & (dy[f] != 0);
-    }
-    return n;
-}
 
 /* ---- the loop: rows of `to` += the sum over a list of factor * rows at x + offset */
 
@@ -261,6 +147,54 @@ NOINLINE void sort_by_filter(const crm_conv2d *c, entries e, isize count, lists 
     }
 }
 
+static int scatters(const crm_conv2d *c)
+{
+    return padded_length(c) > 0 && c->kernel_h <= MAX_ROWS && padded_length(c) <= SCATTER_VECS * LANES &&
+           packed_size(c) * (isize)sizeof(real) <= SCATTER_BYTES;
+}
+
+ALWAYS_INLINE void scatter(const crm_conv2d *c, const scene *s, isize segments, real *dweight, real *dbias, int rows,
+                           int vecs)
+{
+    const int32_t *start = s->entries.start, *filter = s->entries.filter;
+    const real *factor = s->entries.factor;
+    isize size = rows * vecs * LANES;
+    (void)c;
+    for (isize segment = 0; segment < segments; segment++) {
+        if (start[segment] == start[segment + 1])
+            continue;
+        const real *pixels = s->x.pixels + s->entries.offset[start[segment]];
+        vec x[MAX_ROWS][SCATTER_VECS];
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < vecs; v++)
+                x[r][v] = load(pixels + r * s->x.row + v * LANES);
+        for (isize k = start[segment]; k < start[segment + 1]; k++) {
+            real *to = dweight + filter[k] * size;
+            dbias[filter[k]] += factor[k];
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                UNROLL
+                for (int v = 0; v < vecs; v++)
+                    store(to + (r * vecs + v) * LANES, load(to + (r * vecs + v) * LANES) + factor[k] * x[r][v]);
+            }
+        }
+    }
+}
+
+#define SCATTER(rows, vecs)                                                                                            \
+    NOINLINE void scatter_##rows##vecs(const crm_conv2d *c, const scene *s, isize segments, real *dweight, real *dbias) \
+    {                                                                                                                  \
+        scatter(c, s, segments, dweight, dbias, rows, vecs);                                                           \
+    }
+SCATTER(1, 1) SCATTER(2, 1) SCATTER(3, 1) SCATTER(1, 2) SCATTER(2, 2) SCATTER(3, 2)
+
+static void scatter_dweight(const crm_conv2d *c, const scene *s, isize segments, real *dweight, real *dbias)
+{
+    static void (*const scatters_of[SCATTER_VECS][MAX_ROWS])(const crm_conv2d *, const scene *, isize, real *, real *) = {
+        {scatter_11, scatter_21, scatter_31}, {scatter_12, scatter_22, scatter_32}};
+    scatters_of[padded_length(c) / LANES - 1][c->kernel_h - 1](c, s, segments, dweight, dbias);
+}
+
 static void add_dweight(const crm_conv2d *c, const scene *s, real *dweight)
 {
     isize length = padded_length(c);
@@ -346,10 +280,15 @@ static void chunk(const crm_conv2d *c, isize number, void *scratch)
             memset(s.dx, 0, frame_size(c) * sizeof(real));
         for (isize p = 0; p < pooled_rows(c); p += band_rows(c)) {
             isize end = MIN(p + band_rows(c), pooled_rows(c)), count = pick_entries(c, &s, p, end);
-            sort_by_filter(c, s.entries, count, s.filters, dbias);
-            add_dweight(c, &s, dweight);
+            isize segments = (end - p) * pooled_columns(c) * places(c);
+            if (scatters(c))
+                scatter_dweight(c, &s, segments, dweight, dbias);
+            else {
+                sort_by_filter(c, s.entries, count, s.filters, dbias);
+                add_dweight(c, &s, dweight);
+            }
             if (s.dx)
-                add_dx(c, &s, (end - p) * pooled_columns(c) * places(c), count);
+                add_dx(c, &s, segments, count);
         }
         if (s.dx)
             store_dx(c, s.image, s.dx);
