@@ -57,13 +57,19 @@ def check_fits(name: str, value: float, dtype: np.dtype[Any]) -> float:
     return value
 
 
+def check_not_zero(name: str, value: float, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError if a float dtype makes 0 of a `value` above 0."""
+    if 0 < value < 1e-37 and dtype.type(value) == 0:
+        raise ValueError(f"{name} must not round to 0 in {dtype}, got {value}")
+
+
 @functools.cache
 def _ends(interval: str) -> tuple[float, float]:
     low, high = interval[1:-1].split(",")
     return float(low), float(high)
 
 
-def check_integer(name: str, value: Any, minimum: int) -> int:
+def check_integer(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
     """Return `value` as an int if it is an integer of at least `minimum`.
 
     Raises
@@ -71,18 +77,21 @@ def check_integer(name: str, value: Any, minimum: int) -> int:
     TypeError
         If `value` is not an integer (a bool is not one).
     ValueError
-        If `value` is less than `minimum`.
+        If `value` is less than `minimum`, or more than `maximum`.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer of at least {minimum}, got {shown(value)}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {shown(value)}")
-    return int(value)
+    number = int(value)
+    if maximum is not None and number > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {shown(value)}")
+    return number
 
 
 def check_bool(name: str, value: Any) -> bool:
     """Return `value` if it is True or False (NumPy's own included); raise TypeError otherwise."""
-    if type(value).__name__ not in ("bool", "bool_"):
+    if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
 

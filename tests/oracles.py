@@ -53,7 +53,7 @@ def rmsprop_element(
         velocity = momentum * velocity + added
         move = added + momentum * velocity if nesterov else velocity
         param = kept - (move if lr_in_momentum else learning_rate * move)
-    return param, mean_square, mean, velocity, ema * average + (1.0 - ema) * param
+    return param, mean_square, mean, velocity, ema * average + (1.0 - ema) * param if ema else param
 
 
 def rmsprop(params, grads, mean_squares, means=None, velocities=None, averages=None, sums=None, **options):

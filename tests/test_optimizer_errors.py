@@ -1,12 +1,14 @@
 """What RMSprop refuses: the message names the parameter, the rule and the value, and nothing is changed."""
 
+import contextlib
 import re
+import threading
 
 import numpy as np
 import pytest
-from child_process import in_child
+from child_process import in_child, in_new_interpreter
 
-from crmsprop import RMSprop
+from crmsprop import RMSprop, rmsprop_update
 
 NAN, INF = float("nan"), float("inf")
 
@@ -222,7 +224,7 @@ def test_numbers_that_float32_makes_infinite(name):
 @pytest.mark.parametrize("name", ["learning_rate", "l2"])
 def test_numbers_of_a_group_that_float32_makes_infinite(name):
     group = {"params": [np.zeros(2, np.float32)], name: 1e39}
-    refused(ValueError, f"the {name} of params[0] must be finite in float32, got 1e+39", RMSprop, [group])
+    refused(ValueError, f"params[0][{name!r}] must be finite in float32, got 1e+39", RMSprop, [group])
 
 
 def test_a_learning_rate_that_float32_makes_infinite_moves_nothing():
@@ -311,3 +313,163 @@ def test_two_kinds_of_clip_and_nesterov_without_momentum():
     message = "at most one of clip_value, clip_norm, global_clip_norm may be given, got clip_value=1.0, clip_norm=2.0"
     refused(ValueError, message, RMSprop, [], clip_value=1, clip_norm=2)
     refused(ValueError, "nesterov needs momentum in (0, 1), got momentum=0.0", RMSprop, [], nesterov=True)
+
+
+# who is named, and what is refused as a whole
+
+
+def test_errors_count_the_frozen_arrays_too():
+    groups = [{"params": [np.zeros(2)], "frozen": True}, {"params": [np.zeros(3)]}]
+    optimizer = RMSprop(groups)
+    message = "grads[1] must have the shape of params[1], (3,), got (4,)"
+    refused(ValueError, message, optimizer.step, [None, np.zeros(4)])
+    refused(ValueError, "grads[1] must have a finite sum", RMSprop(groups, clip_norm=1.0).step, [None, np.full(3, INF)])
+    optimizer.step([None, np.ones(3)])
+
+
+@pytest.mark.parametrize("bad", [np.ones(3), np.ones(2, np.float32), [1.0, 1.0]])
+def test_every_gradient_of_an_accumulation_is_checked_as_that_of_a_step(bad):
+    param = np.ones(2)
+    optimizer, plain = RMSprop([param], accumulate_steps=3), RMSprop([np.ones(2)])
+    with pytest.raises((TypeError, ValueError)) as expected:
+        plain.step([bad])
+    refused(expected.type, str(expected.value), optimizer.step, [bad])
+    refused(ValueError, "must not overlap", optimizer.step, [param])
+
+
+@pytest.mark.parametrize("params", [np.ones((3, 2)), None, 3])
+def test_params_that_are_no_sequence(params):
+    message = f"params must be a sequence of arrays, or of groups of them, got {type(params).__name__}"
+    refused(TypeError, message, RMSprop, params)
+    assert len(RMSprop([{"params": np.ones((3, 2))}]).params) == 1
+
+
+@pytest.mark.parametrize("grads", [None, {0: np.ones(2)}, np.ones((1, 2)), iter([np.ones(2)])])
+def test_grads_that_are_no_list(grads):
+    message = f"grads must be a list or a tuple of arrays, got {type(grads).__name__}"
+    refused(TypeError, message, RMSprop([np.ones(2)]).step, grads)
+
+
+@pytest.mark.parametrize("name", ["options", "params", "mean_squares", "averages", "n_steps"])
+def test_what_can_be_read_cannot_be_set(name):
+    optimizer = RMSprop([np.ones(2)])
+    with pytest.raises(AttributeError):
+        setattr(optimizer, name, getattr(optimizer, name))
+    refused(ValueError, "n_threads must be None or an integer of at least 1", setattr, optimizer, "n_threads", 0)
+
+
+@pytest.mark.parametrize(("name", "value"), [("clip_value", 1e-50), ("clip_norm", 1e-50), ("epsilon", 1e-60)])
+def test_numbers_that_float32_makes_zero(name, value):
+    message = f"{name} must not round to 0 in float32, got {value}"
+    refused(ValueError, message, RMSprop, [np.zeros(2, np.float32)], **{name: value})
+    arrays = [np.zeros(2, np.float32) for _ in range(3)]
+    refused(ValueError, message, rmsprop_update, *arrays, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"l2": 1e39}, ValueError, "l2 must be finite in float32"),
+        ({"weight_decay": -1}, ValueError, "weight_decay must be in [0, inf), got -1"),
+        ({"l2": None}, TypeError, "l2 must be a number in [0, inf), got None"),
+        ({"rho": [0.1]}, TypeError, "rho must be a number in [0, 1), got [0.1]"),
+        ({"step": 0}, ValueError, "step must be at least 1, got 0"),
+        ({"step": 10**400}, ValueError, "step must be at most 9007199254740992"),
+        ({"momentum": 0.5}, TypeError, "velocity must be an array where momentum is given"),
+        ({"ema": 0.5}, TypeError, "average must be an array where ema is given"),
+        ({"n_threads": 0}, ValueError, "n_threads must be None or an integer of at least 1, got 0"),
+        ({"n_threads": ""}, TypeError, "n_threads must be None or an integer of at least 1, got ''"),
+        ({"clip_norm": 1.0, "grad": None}, TypeError, "grad must be a NumPy array, got NoneType"),
+        ({"param": [1.0]}, TypeError, "param must be a NumPy array, got list"),
+    ],
+)
+def test_what_the_functional_form_refuses(options, error, message):
+    arrays = {"param": np.ones(2, np.float32), "grad": np.ones(2, np.float32), "mean_square": np.zeros(2, np.float32)}
+    refused(error, message, rmsprop_update, **{**arrays, **options})
+    assert arrays["param"].tolist() == [1, 1]
+    assert arrays["mean_square"].tolist() == [0, 0]
+
+
+# threads, and other people's arrays
+
+
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 1.0}, {"accumulate_steps": 1000}], ids=str)
+def test_gradients_live_as_long_as_the_step(options):
+    """The list is emptied in another thread while a step is on its way."""
+    code = f"""if True:
+        import threading, time
+        import numpy as np
+        from crmsprop import RMSprop, rmsprop_update
+        for _ in range(5):
+            optimizer, grads = RMSprop([np.zeros(3_000_000)], n_threads=1, **{options}), [np.ones(3_000_000)]
+            thread = threading.Thread(target=lambda: optimizer.step(grads))
+            thread.start()
+            time.sleep(0.002)
+            grads.clear()
+            thread.join()
+        print("alive")
+        """
+    assert in_new_interpreter(code) == (0, "alive", "")
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate_steps": 10**6}], ids=str)
+def test_one_call_at_a_time(options):
+    """Steps of several threads are taken whole or refused."""
+    optimizer = RMSprop([np.zeros(100_000)], n_threads=1, **options)
+    grads, taken = [np.ones(100_000)], []
+
+    def work():
+        for _ in range(50):
+            with contextlib.suppress(RuntimeError):
+                optimizer.step(grads)
+                taken.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    state = optimizer.state_dict()
+    assert state["n_steps"] + state["n_accumulated"] == len(taken)
+    if options:
+        assert np.all(state["sums.0"] == len(taken))
+    else:
+        expected = RMSprop([np.zeros(1)])
+        for _ in taken:
+            expected.step([np.ones(1)])
+        assert np.all(optimizer.params[0] == expected.params[0])
+
+
+def test_a_call_in_the_middle_of_another_is_refused():
+    optimizer = RMSprop([np.zeros(2)])
+    optimizer._claim()
+    state = RMSprop([np.zeros(2)]).state_dict()
+    calls = [lambda: optimizer.step([np.ones(2)]), optimizer.reset, optimizer.state_dict]
+    for call in [*calls, lambda: optimizer.load_state_dict(state)]:
+        refused(RuntimeError, "this optimizer is at work in another thread", call)
+
+
+def test_a_state_may_be_the_arrays_of_the_optimizer_itself():
+    optimizer = RMSprop([np.ones(1), np.ones(1)])
+    optimizer.step([np.full(1, 1.0), np.full(1, 2.0)])
+    first, second = (array.copy() for array in optimizer.mean_squares)
+    swapped = {"mean_squares.0": optimizer.mean_squares[1], "mean_squares.1": optimizer.mean_squares[0]}
+    optimizer.load_state_dict({**optimizer.state_dict(), **swapped})
+    assert (optimizer.mean_squares[0], optimizer.mean_squares[1]) == (second, first)
+
+
+def test_a_state_that_went_through_a_file_of_numpy(tmp_path):
+    optimizer = RMSprop([np.ones(2)], momentum=0.5)
+    optimizer.step([np.ones(2)])
+    np.savez(tmp_path / "state.npz", **optimizer.state_dict())
+    with np.load(tmp_path / "state.npz") as state:
+        RMSprop([np.ones(2)], momentum=0.5).load_state_dict(state)
+    refused(TypeError, "state must be a mapping", optimizer.load_state_dict, [])
+
+
+def test_the_average_forgets_what_was_there_before_the_first_step():
+    param = np.full(2, NAN)
+    optimizer = RMSprop([param], ema=0.9)
+    param[:] = 1
+    optimizer.step([np.ones(2)])
+    assert np.array_equal(optimizer.averages[0], param)

@@ -89,7 +89,9 @@ cdef int usable_cores() except -1:
 
 
 cdef int team_for(object n_threads, double work, Py_ssize_t tasks) except -1:
-    """As `team`, from a user's `n_threads`, which is looked at only where the work is large enough to share."""
+    """As `team`, from a user's `n_threads`: cores are counted only where the work is large enough to share."""
+    if n_threads is not None and (type(n_threads) is not int or n_threads < 1):
+        effective_n_threads(n_threads)
     return 1 if forked or work < SMALL_WORK else team(effective_n_threads(n_threads), work, tasks)
 
 

@@ -185,6 +185,14 @@ cdef class RMSpropArrays(Table):
                     lists[column][i], lists[0][i], self.type_number, True, NAMES[column], i)
         return 0
 
+    def check(self, list grads not None):
+        """TypeError or ValueError unless `step` would take `grads`."""
+        cdef Py_ssize_t i
+        as_long(grads, "grads", self.count)
+        for i in range(self.count):
+            self.check_unmoved(i)
+            self.take_gradient(i, grads)
+
     def step(self, list grads not None, double learning_rate, rule not None, list scales, n_threads):
         """Update every array in place; see reference.RMSpropArrays.step."""
         if self.columns is None:

@@ -2,6 +2,9 @@
 
 import functools
 import math
+from typing import Any
+
+import numpy as np
 
 from crmsprop import kernels
 from crmsprop.errors import check_fits, check_integer, check_real
@@ -88,20 +91,26 @@ def rmsprop_update(
     >>> weights
     array([ 0.8, -1.8])
     """
+    if not isinstance(param, np.ndarray):
+        raise TypeError(f"param must be a NumPy array, got {type(param).__name__}")
     options = rho, epsilon, momentum, nesterov, eps_in_sqrt, lr_in_momentum, clip_value, clip_norm, ema, maximize
     try:
-        rule = _cached_rule(*options, step)
+        rule = _cached_rule(*options, param.dtype)
     except TypeError:  # perhaps only of what cannot be a key of the cache
-        rule = _rule(*options, step)
+        rule = _rule(*options, param.dtype)
+    if step is not None:
+        rule = rule._replace(correction=1.0 / (1.0 - rule.rho ** check_integer("step", step, 1, 2**53)))
     if type(learning_rate) is not float or not 0.0 <= learning_rate <= 1.0:  # nearly all pass at a glance
         learning_rate = check_fits("learning_rate", check_real("learning_rate", learning_rate, "[0, inf)"), param.dtype)
-    if l2 or weight_decay:
-        l2, weight_decay = check_real("l2", l2, "[0, inf)"), check_real("weight_decay", weight_decay, "[0, inf)")
+    if type(l2) is not float or l2 != 0.0:
+        l2 = check_fits("l2", check_real("l2", l2, "[0, inf)"), param.dtype)
+    if type(weight_decay) is not float or weight_decay != 0.0:
+        weight_decay = check_fits("weight_decay", check_real("weight_decay", weight_decay, "[0, inf)"), param.dtype)
     if momentum and velocity is None:
         raise TypeError(f"velocity must be an array where momentum is given, got None with momentum={momentum}")
     if ema and average is None:
         raise TypeError(f"average must be an array where ema is given, got None with ema={ema}")
-    factor = 1.0 if clip_norm is None else _clip_factor(grad, clip_norm, n_threads)
+    factor = 1.0 if clip_norm is None else _clip_factor(grad, float(clip_norm), n_threads)
     kernels.rmsprop_update(
         param, grad, mean_square, mean, velocity, average, learning_rate, l2, weight_decay, factor, rule, n_threads
     )
@@ -118,7 +127,7 @@ def _rule(
     clip_norm: float | None,
     ema: float,
     maximize: bool,
-    step: int | None,
+    dtype: np.dtype[Any],
 ) -> RMSpropRule:
     """Check the options and resolve them; RMSprop's own code does both."""
     options = RMSpropOptions(
@@ -129,7 +138,7 @@ def _rule(
         centered=False,
         eps_in_sqrt=eps_in_sqrt,
         lr_in_momentum=lr_in_momentum,
-        bias_correction=step is not None,
+        bias_correction=False,
         initial_mean_square=0.0,
         l2=0.0,
         weight_decay=0.0,
@@ -140,8 +149,9 @@ def _rule(
         accumulate_steps=1,
         maximize=maximize,
     )
-    before = 0 if step is None else check_integer("step", step, 1) - 1
-    return options.rule(before)._replace(ema=options.ema or 0.0)
+    if dtype.kind == "f":
+        options.check_dtype(dtype)
+    return options.rule(0)._replace(ema=options.ema or 0.0)
 
 
 # A training repeats its options: checked once, they cost one look-up.
@@ -149,6 +159,8 @@ _cached_rule = functools.lru_cache(maxsize=128, typed=True)(_rule)
 
 
 def _clip_factor(grad: Array, clip_norm: float, n_threads: int | None) -> float:
+    if not isinstance(grad, np.ndarray):
+        raise TypeError(f"grad must be a NumPy array, got {type(grad).__name__}")
     (square,) = kernels.rmsprop_squares([grad], None, kernels.effective_n_threads(n_threads))
     if not math.isfinite(square):
         raise ValueError("grad must have a finite sum of squares for its norm to be clipped")

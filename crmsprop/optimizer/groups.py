@@ -1,13 +1,13 @@
 """Parameter groups: what a user gives as `params`, taken apart and checked."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from crmsprop import kernels
-from crmsprop.errors import check_bool, check_real
+from crmsprop.errors import check_bool, check_fits, check_real
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -21,8 +21,11 @@ class Group(NamedTuple):
     frozen: bool = False
 
 
-def unpack(params: list[Any]) -> tuple[tuple[Array, ...], list[Group]]:
+def unpack(params: Any) -> tuple[tuple[Array, ...], list[Group]]:
     """Return every array, and its group, from a list of arrays or of groups; check all but the values in the arrays."""
+    if isinstance(params, np.ndarray) or not isinstance(params, Iterable):
+        raise TypeError(f"params must be a sequence of arrays, or of groups of them, got {type(params).__name__}")
+    params = list(params)
     if params and isinstance(params[0], Mapping):
         pairs = [_unpack_group(i, group) for i, group in enumerate(params)]
     else:
@@ -30,6 +33,10 @@ def unpack(params: list[Any]) -> tuple[tuple[Array, ...], list[Group]]:
     arrays = [array for members, _ in pairs for array in members]
     groups = [group for members, group in pairs for _ in members]
     _check_arrays(arrays)
+    for i, (_, group) in enumerate(pairs):
+        for name in ("learning_rate", "l2", "weight_decay"):
+            if arrays:
+                check_fits(f"params[{i}][{name!r}]", getattr(group, name) or 0.0, arrays[0].dtype)
     return tuple(arrays), groups
 
 
@@ -45,7 +52,12 @@ def _unpack_group(i: int, group: Any) -> tuple[list[Any], Group]:
         for name in ("learning_rate", "l2", "weight_decay")
     }
     frozen = check_bool(f"params[{i}]['frozen']", group.get("frozen", False))
-    return list(group["params"]), Group(**numbers, frozen=frozen)
+    members = group["params"]
+    if isinstance(members, np.ndarray):
+        members = [members]
+    if not isinstance(members, Iterable):
+        raise TypeError(f"params[{i}]['params'] must be a sequence of arrays, got {type(members).__name__}")
+    return list(members), Group(**numbers, frozen=frozen)
 
 
 def _check_arrays(params: list[Array]) -> None:

@@ -1,10 +1,12 @@
 """The options of RMSprop: their ranges, and the numbers of a step that follow from them."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from crmsprop.errors import check_bool, check_integer, check_real
+import numpy as np
+
+from crmsprop.errors import check_bool, check_fits, check_integer, check_not_zero, check_real
 from crmsprop.kernels.rule import RMSpropRule
 
 CLIPS = ("clip_value", "clip_norm", "global_clip_norm")
@@ -51,8 +53,8 @@ class RMSpropOptions:
                 if name not in (*CLIPS, "ema") or getattr(self, name) is not None:
                     object.__setattr__(self, name, check_real(name, getattr(self, name), interval))
         for name in ("nesterov", "centered", "eps_in_sqrt", "lr_in_momentum", "bias_correction", "maximize"):
-            check_bool(name, getattr(self, name))
-        check_integer("accumulate_steps", self.accumulate_steps, 1)
+            object.__setattr__(self, name, check_bool(name, getattr(self, name)))
+        object.__setattr__(self, "accumulate_steps", check_integer("accumulate_steps", self.accumulate_steps, 1, 2**53))
         self._check_combinations()
 
     def _check_combinations(self) -> None:
@@ -61,11 +63,6 @@ class RMSpropOptions:
             raise ValueError(f"at most one of {', '.join(CLIPS)} may be given, got {', '.join(given)}")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs momentum in (0, 1), got momentum=0.0")
-
-    @property
-    def moves(self) -> bool:
-        """Whether the rule differs from one step to the next."""
-        return self.bias_correction or self.ema is not None
 
     def rule(self, n_steps: int) -> RMSpropRule:
         """Return the numbers that all arrays share in the step after `n_steps` steps."""
@@ -82,15 +79,22 @@ class RMSpropOptions:
             ema=self.ema if self.ema and n_steps else 0.0,
         )
 
-    def clip_factors(self, squares: list[float], numbers: Sequence[int]) -> list[float]:
-        """Return what each gradient is multiplied by, from the sum of the squares of each; `numbers` are their indices.
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        """Refuse numbers that the dtype of the parameters makes infinite, and those above 0 that it makes 0."""
+        for name in ("epsilon", "initial_mean_square", "l2", "weight_decay"):
+            check_fits(name, getattr(self, name), dtype)
+        for name in ("epsilon", *CLIPS):
+            check_not_zero(name, getattr(self, name) or 0.0, dtype)
+
+    def clip_factors(self, squares: list[float]) -> list[float]:
+        """Return what each gradient is multiplied by, from the sum of the squares of each.
 
         Raises
         ------
         ValueError
             If a norm is not finite: names the gradient.
         """
-        for i, square in zip(numbers, squares, strict=True):
+        for i, square in enumerate(squares):
             if not math.isfinite(square):
                 raise ValueError(f"grads[{i}] must have a finite sum of squares for its norm to be clipped")
         if self.global_clip_norm:

@@ -1,6 +1,8 @@
 """The optimizer."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -84,7 +86,8 @@ class RMSprop:
     mean_squares : tuple of ndarray
         Running mean of the squared gradients, one array a parameter.
     means, velocities, averages : tuple of ndarray or None
-        State of `centered`, `momentum` and `ema`; None without. The averages may be read at any time.
+        State of `centered`, `momentum` and `ema`; None without. The averages may be read at any time; those of frozen
+        parameters are what these were at the beginning.
     n_steps : int
         Updates made.
 
@@ -105,42 +108,34 @@ class RMSprop:
     True
     """
 
-    # No other attribute can be set: rho, say, is read from `options`, and to set it here would do nothing.
     __slots__ = (
         "_arrays",
+        "_averages",
+        "_busy",
         "_dtype",
         "_groups",
         "_learning_rate",
+        "_mean_squares",
+        "_means",
         "_n_accumulated",
+        "_n_steps",
+        "_n_threads",
+        "_options",
+        "_params",
         "_rule",
         "_sums",
         "_thawed",
         "_thawed_sums",
-        "averages",
-        "mean_squares",
-        "means",
-        "n_steps",
-        "n_threads",
-        "options",
-        "params",
-        "velocities",
+        "_velocities",
     )
-
-    params: tuple[Array, ...]
-    mean_squares: tuple[Array, ...]
-    means: tuple[Array, ...] | None
-    velocities: tuple[Array, ...] | None
-    averages: tuple[Array, ...] | None
-    n_steps: int
 
     _dtype: np.dtype[Any]
     _groups: list[Group]
-    _sums: tuple[Array, ...] | None
     _n_accumulated: int
     _thawed: list[int]  # numbers of the parameters that are not frozen
     _thawed_sums: list[Array] | None
     _arrays: kernels.RMSpropArrays  # these parameters with their state
-    _rule: RMSpropRule | None  # of every step, where it does not move
+    _rule: RMSpropRule | None  # of every step but the first, where it does not move
 
     def __init__(
         self,
@@ -166,7 +161,7 @@ class RMSprop:
         maximize: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        self.options = RMSpropOptions(
+        self._options = RMSpropOptions(
             rho,
             epsilon,
             momentum,
@@ -185,12 +180,12 @@ class RMSprop:
             accumulate_steps,
             maximize,
         )
-        kernels.effective_n_threads(n_threads)
         self.n_threads = n_threads
-        self.params, self._groups = unpack(list(params))
+        self._params, self._groups = unpack(params)
         self._dtype = self.params[0].dtype if self.params else np.dtype(np.float64)
+        self._busy = False
         self.learning_rate = learning_rate
-        self._check_dtype()
+        self.options.check_dtype(self._dtype)
         self.reset()
 
     @classmethod
@@ -214,6 +209,25 @@ class RMSprop:
         """
         return cls(params, **{**PRESETS[check_choice("name", name, tuple(PRESETS))], **overrides})
 
+    # What can be read and not set: to set it here would do nothing.
+    options: RMSpropOptions = property(attrgetter("_options"))  # type: ignore[assignment]
+    params: tuple[Array, ...] = property(attrgetter("_params"))  # type: ignore[assignment]
+    mean_squares: tuple[Array, ...] = property(attrgetter("_mean_squares"))  # type: ignore[assignment]
+    means: tuple[Array, ...] | None = property(attrgetter("_means"))  # type: ignore[assignment]
+    velocities: tuple[Array, ...] | None = property(attrgetter("_velocities"))  # type: ignore[assignment]
+    averages: tuple[Array, ...] | None = property(attrgetter("_averages"))  # type: ignore[assignment]
+    n_steps: int = property(attrgetter("_n_steps"))  # type: ignore[assignment]
+
+    @property
+    def n_threads(self) -> int | None:
+        """Threads to use; None for every core that the process may use. May be set at any time."""
+        return self._n_threads
+
+    @n_threads.setter
+    def n_threads(self, value: int | None) -> None:
+        kernels.effective_n_threads(value)
+        self._n_threads = value
+
     @property
     def learning_rate(self) -> float:
         """Step size of every group that has none of its own."""
@@ -229,47 +243,80 @@ class RMSprop:
         Parameters
         ----------
         grads : sequence of ndarray
-            One gradient a parameter, in the order of `params`, of its shape and dtype, C-contiguous. Not changed.
+            One gradient a parameter, in the order of `params`, of its shape and dtype, C-contiguous. Not changed. That
+            of a frozen parameter is not looked at: it may be None.
         learning_rate : float or None, default=None
-            Step size of this step alone, in [0, inf), in place of `learning_rate`.
+            Step size of this step alone, in [0, inf), in place of `learning_rate`; groups with a rate of their own keep
+            it.
 
         Raises
         ------
         TypeError, ValueError
             If a gradient does not fit its parameter, or a norm that is to be clipped is not finite; nothing is changed
             then.
+        RuntimeError
+            If another thread is in the middle of a step.
         """
         rate = self._learning_rate if learning_rate is None else self._checked_rate(learning_rate)
-        if len(grads) != len(self.params):
-            raise ValueError(f"grads must hold one array a parameter, {len(self.params)}, got {len(grads)}")
-        thawed = grads if type(grads) is list and len(self._thawed) == len(grads) else [grads[i] for i in self._thawed]
-        factors = self._clip_factors(thawed)
-        if self._n_accumulated + 1 < self.options.accumulate_steps:
-            self._accumulate(thawed)
+        if not isinstance(grads, list | tuple) or len(grads) != len(self._params):
+            raise _wrong_grads(grads, len(self._params))
+        self._claim()
+        try:
+            self._step([grads[i] for i in self._thawed], rate)  # a list of our own keeps the arrays alive
+        except (TypeError, ValueError) as error:
+            raise self._renumbered(error) from None
+        finally:
+            self._busy = False
+
+    def _claim(self) -> None:
+        """One call at a time: two passes over the same arrays would ruin them."""
+        if self._busy:
+            raise RuntimeError("this optimizer is at work in another thread: a call must end before the next begins")
+        self._busy = True
+
+    def _step(self, grads: list[Array], learning_rate: float) -> None:
+        options, first = self._options, self._n_steps == 0
+        clips = options.clip_norm is not None or options.global_clip_norm is not None
+        if self._n_accumulated + 1 < options.accumulate_steps:
+            self._arrays.check(grads)
+            n_threads = kernels.effective_n_threads(self._n_threads)
+            if clips:
+                options.clip_factors(kernels.rmsprop_squares(grads, None, n_threads))
+            kernels.rmsprop_accumulate(grads, self._thawed_sums or [], n_threads)
+            self._n_accumulated += 1
             return
-        self._arrays.step(thawed, rate, self._rule or self.options.rule(self.n_steps), factors, self.n_threads)
-        self.n_steps += 1
+        rule = options.rule(self._n_steps) if self._rule is None or first else self._rule
+        self._arrays.step(grads, learning_rate, rule, self._clip_factors(grads) if clips else None, self._n_threads)
+        self._n_steps += 1
         self._n_accumulated = 0
+
+    def _renumbered(self, error: Exception) -> Exception:
+        """The kernel counts the arrays that are not frozen; the user counts all."""
+        if len(self._thawed) == len(self._params) or type(error) not in (TypeError, ValueError):
+            return error
+        return type(error)(re.sub(r"(?<=\[)\d+(?=\])", lambda number: str(self._thawed[int(number[0])]), str(error)))
 
     def reset(self) -> None:
         """Forget the state: as before the first step, with the parameters as they are now."""
-        options = self.options
-        self.mean_squares = filled_like(self.params, options.initial_mean_square)
-        self.means = filled_like(self.params) if options.centered else None
-        self.velocities = filled_like(self.params) if options.momentum else None
-        self.averages = None if options.ema is None else tuple(param.copy() for param in self.params)
-        self._sums = filled_like(self.params) if options.accumulate_steps > 1 else None
-        self.n_steps = self._n_accumulated = 0
+        self._claim()
+        options, params = self._options, self._params
+        self._mean_squares = filled_like(params, options.initial_mean_square)
+        self._means = filled_like(params) if options.centered else None
+        self._velocities = filled_like(params) if options.momentum else None
+        self._averages = None if options.ema is None else tuple(param.copy() for param in params)
+        self._sums = filled_like(params) if options.accumulate_steps > 1 else None
+        self._n_steps = self._n_accumulated = 0
         self._prepare()
 
     def _prepare(self) -> None:
         """What every step needs and none changes."""
-        self._rule = None if self.options.moves else self.options.rule(0)
+        self._rule = None if self._options.bias_correction else self._options.rule(1)
         self._thawed = [i for i, group in enumerate(self._groups) if not group.frozen]
         rates = [self._rates(self._groups[i]) for i in self._thawed]
-        params, state = [self.params[i] for i in self._thawed], self._full_state().only(self._thawed)
+        params, state = [self._params[i] for i in self._thawed], self._full_state().only(self._thawed)
         self._arrays = kernels.RMSpropArrays(params, state, rates)
         self._thawed_sums = None if state.sums is None else list(state.sums)
+        self._busy = False
 
     def _rates(self, group: Group) -> RMSpropRates:
         l2, decay = self.options.l2, self.options.weight_decay
@@ -280,7 +327,8 @@ class RMSprop:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__ if name != "_arrays"}
+        slots = {name: getattr(self, name) for name in RMSprop.__slots__ if name != "_arrays"}
+        return {**slots, **getattr(self, "__dict__", {})}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -296,7 +344,11 @@ class RMSprop:
             What `load_state_dict` of an optimizer with the same options and shapes takes. The parameters themselves and
             the options are not in it.
         """
-        return state_to_dict(self._full_state(), {"n_steps": self.n_steps, "n_accumulated": self._n_accumulated})
+        self._claim()
+        try:
+            return state_to_dict(self._full_state(), {"n_steps": self._n_steps, "n_accumulated": self._n_accumulated})
+        finally:
+            self._busy = False
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state that `state_dict` returned.
@@ -311,35 +363,27 @@ class RMSprop:
         TypeError, ValueError
             If a key, a shape or a dtype is not that of this optimizer; nothing is changed then.
         """
-        counters = check_state_dict(state, self._full_state(), self.options.accumulate_steps)
-        load_state(state, self._full_state())
-        self.n_steps, self._n_accumulated = counters["n_steps"], counters["n_accumulated"]
+        self._claim()
+        try:
+            counters = check_state_dict(state, self._full_state(), self._options.accumulate_steps)
+            load_state(state, self._full_state())
+            self._n_steps, self._n_accumulated = counters["n_steps"], counters["n_accumulated"]
+        finally:
+            self._busy = False
 
     def _full_state(self) -> RMSpropState:
-        return RMSpropState(self.mean_squares, self.means, self.velocities, self.averages, self._sums)
+        return RMSpropState(self._mean_squares, self._means, self._velocities, self._averages, self._sums)
 
-    def _accumulate(self, grads: list[Array]) -> None:
-        kernels.rmsprop_accumulate(grads, self._thawed_sums or [], kernels.effective_n_threads(self.n_threads))
-        self._n_accumulated += 1
-
-    def _clip_factors(self, grads: list[Array]) -> list[float] | None:
+    def _clip_factors(self, grads: list[Array]) -> list[float]:
         """Factor on each gradient, where a norm is clipped: one more read of all of them."""
-        if self.options.clip_norm is None and self.options.global_clip_norm is None:
-            return None
-        n_threads = kernels.effective_n_threads(self.n_threads)
-        squares = kernels.rmsprop_squares(grads, self._thawed_sums, n_threads)
-        return self.options.clip_factors(squares, self._thawed)
+        n_threads = kernels.effective_n_threads(self._n_threads)
+        return self._options.clip_factors(kernels.rmsprop_squares(grads, self._thawed_sums, n_threads))
 
     def _checked_rate(self, value: float) -> float:
         return check_fits("learning_rate", check_real("learning_rate", value, "[0, inf)"), self._dtype)
 
-    def _check_dtype(self) -> None:
-        """Numbers that the dtype of the parameters makes infinite, or an epsilon that it makes 0, would ruin them."""
-        for name in ("epsilon", "initial_mean_square", "l2"):
-            check_fits(name, getattr(self.options, name), self._dtype)
-        for i, group in enumerate(self._groups):
-            for name in ("learning_rate", "l2"):
-                check_fits(f"the {name} of params[{i}]", getattr(group, name) or 0.0, self._dtype)
-        epsilon = self.options.epsilon
-        if epsilon > 0 and self._dtype.type(epsilon) == 0:
-            raise ValueError(f"epsilon must not round to 0 in {self._dtype}, got {epsilon}")
+
+def _wrong_grads(grads: Any, count: int) -> Exception:
+    if not isinstance(grads, list | tuple):
+        return TypeError(f"grads must be a list or a tuple of arrays, got {type(grads).__name__}")
+    return ValueError(f"grads must hold one array a parameter, {count}, got {len(grads)}")

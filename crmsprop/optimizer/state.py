@@ -25,6 +25,8 @@ def check_state_dict(values: Mapping[str, Any], state: RMSpropState, accumulate_
     TypeError, ValueError
         If one is not: names it. Nothing is changed.
     """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"state must be a mapping, as state_dict returns it, got {type(values).__name__}")
     arrays = _arrays(state)
     wanted = {*arrays, *COUNTERS}
     if set(values) != wanted:
@@ -35,18 +37,26 @@ def check_state_dict(values: Mapping[str, Any], state: RMSpropState, accumulate_
         if not isinstance(given, np.ndarray) or given.shape != array.shape or given.dtype != array.dtype:
             kind = f"{given.dtype} of shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
             raise ValueError(f"state[{name!r}] must be {array.dtype} of shape {array.shape}, got {kind}")
+        if not array.flags.writeable:
+            raise ValueError(f"{name} of this optimizer must be writable")
         if name.startswith("mean_squares.") and (given < 0).any():
             raise ValueError(f"state[{name!r}] must not be negative, got {given.min()}")
-    counters = {name: check_integer(f"state[{name!r}]", values[name], 0) for name in COUNTERS}
+    counters = {name: check_integer(f"state[{name!r}]", _number(values[name]), 0, 2**53) for name in COUNTERS}
     if counters["n_accumulated"] >= accumulate_steps:
         raise ValueError(f"state['n_accumulated'] must be below {accumulate_steps}, got {counters['n_accumulated']}")
     return counters
 
 
+def _number(value: Any) -> Any:
+    """What NumPy's own files make of a number is an array of no axes."""
+    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+
+
 def load_state(values: Mapping[str, Any], state: RMSpropState) -> None:
     """Copy checked `values` into the arrays of `state`."""
+    copies = {name: values[name].copy() for name in _arrays(state)}  # they may be the arrays of `state` themselves
     for name, array in _arrays(state).items():
-        array[...] = values[name]
+        array[...] = copies[name]
 
 
 def _arrays(state: RMSpropState) -> dict[str, Array]:

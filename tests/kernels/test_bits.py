@@ -214,6 +214,15 @@ def test_rmsprop_on_every_instruction_set_and_in_numpy(dtype, options):
         assert_same_bits(result, results[0])
 
 
+def test_norms_on_every_instruction_set(dtype):
+    results = []
+    for isa in ISAS:
+        with implementation(isa):
+            results.append(run_norms(dtype))
+    for result in results[1:]:
+        assert_same_bits(result, results[0])
+
+
 def any_floats(dtype, size):
     """Arrays of any floats at all, the special ones often."""
     width = 8 * np.dtype(dtype).itemsize

@@ -24,6 +24,10 @@ class RMSpropArrays:
         self._state = state.only(range(len(params)))
         self._sizes = [param.size for param in params]
 
+    def check(self, grads: list[Array]) -> None:
+        """TypeError or ValueError unless `step` would take `grads`."""
+        checks.check_gradients(self._params, self._sizes, self._state, grads, None)
+
     def step(
         self,
         grads: list[Array],
@@ -83,7 +87,7 @@ def _update(
     rate = learning_rate if rates.learning_rate is None else rates.learning_rate
     inside, outside = (rate, 1.0) if velocity is None or rule.lr_in_momentum else (1.0, rate)
     g = _scaled_gradient(grad, state["sums"], scale, rule)
-    if rates.l2:
+    if real(rates.l2):
         g = g + real(rates.l2) * param
     u = real(inside) * g / _denominator(g, state, rule)
     if velocity is not None:
@@ -92,7 +96,7 @@ def _update(
         u = u + real(rule.momentum) * w if rule.nesterov else w
     param[...] = real(1.0 - rate * rates.weight_decay) * param - real(outside) * u
     if average is not None:
-        average[...] = real(rule.ema) * average + real(1.0 - rule.ema) * param
+        average[...] = param if rule.ema == 0 else real(rule.ema) * average + real(1.0 - rule.ema) * param
 
 
 def _scaled_gradient(grad: Array, total: Array | None, scale: float, rule: RMSpropRule) -> Array:

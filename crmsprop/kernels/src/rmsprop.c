@@ -75,7 +75,7 @@ ALWAYS_INLINE void update(const crm_rmsprop_array *array, const crm_rmsprop_rule
         real p = (numbers ? keep * param[i] : param[i]) - rate_outside * u;
         param[i] = p;
         if (averaged)
-            average[i] = ema * average[i] + ema_rest * p;
+            average[i] = ema == 0 ? p : ema * average[i] + ema_rest * p; /* what it held before may be a NaN */
     }
 }
 
@@ -108,7 +108,7 @@ static variant choose(const crm_rmsprop_array *array, const crm_rmsprop_rule *ru
 {
     int momentum = array->velocity == NULL ? NO_MOMENTUM : rule->nesterov ? NESTEROV : MOMENTUM;
     int kind = array->sum != NULL ? 2 : has_numbers(array, rule);
-    return variants[(((kind * 2 + (array->l2 != 0)) * 2 + (array->mean != NULL)) * 3 + momentum) * 2 +
+    return variants[(((kind * 2 + ((real)array->l2 != 0)) * 2 + (array->mean != NULL)) * 3 + momentum) * 2 +
                     (array->average != NULL)];
 }
 
@@ -147,24 +147,19 @@ static void accumulate(const crm_rmsprop_array *arrays, isize count, isize begin
     }
 }
 
+ALWAYS_INLINE double square_of(real x) { return (double)x * (double)x; }
+
 static double squares(const crm_rmsprop_array *arrays, isize count, isize block, isize width)
 {
     const crm_rmsprop_array *array = arrays + find(arrays, count, block);
     const real *grad = (const real *)array->grad, *sum = (const real *)array->sum;
     isize begin = (block - array->start) * width, end = MIN(begin + width, array->size), whole = end - (end - begin) % 8;
     double lanes_[8] = {0};
-    if (sum)
-        for (isize i = begin; i < end; i++) {
-            double g = (double)(real)(sum[i] + grad[i]);
-            lanes_[(i - begin) % 8] += g * g;
-        }
-    else {
-        for (isize i = begin; i < whole; i += 8)
-            for (isize j = 0; j < 8; j++)
-                lanes_[j] += (double)grad[i + j] * (double)grad[i + j];
-        for (isize i = whole; i < end; i++)
-            lanes_[i - whole] += (double)grad[i] * (double)grad[i];
-    }
+    for (isize i = begin; i < whole; i += 8)
+        for (isize j = 0; j < 8; j++)
+            lanes_[j] += square_of(sum ? sum[i + j] + grad[i + j] : grad[i + j]);
+    for (isize i = whole; i < end; i++)
+        lanes_[i - whole] += square_of(sum ? sum[i] + grad[i] : grad[i]);
     return ((lanes_[0] + lanes_[1]) + (lanes_[2] + lanes_[3])) + ((lanes_[4] + lanes_[5]) + (lanes_[6] + lanes_[7]));
 }
 
