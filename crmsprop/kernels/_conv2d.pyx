@@ -1,4 +1,4 @@
-"""Compiled convolution; the loops are in src/conv2d.c, the contracts in reference/."""
+"""Compiled convolution; the loops are in src/conv2d_*.c, the contracts in reference/."""
 
 cimport numpy as np
 from cython.parallel cimport prange, threadid
@@ -45,7 +45,7 @@ cdef extern from "conv2d.h":
     const crm_conv2d_backward *crm_conv2d_sparse_table[3][2]
 
 # A batch is cut into chunks of images, each with a partial weight gradient: this many, as long as they take no more
-# than so many bytes. By shapes only, so that bits do not change.
+# than so many bytes. By shapes only (and the width of the registers), so that threads change no bit.
 cdef isize CHUNKS = 16
 cdef isize PARTIALS_BYTES = 1 << 25
 
@@ -146,17 +146,10 @@ cdef int room(ndarray scratch, isize shared, isize each, int threads) except -1:
 
 
 cdef int sizes(crm_conv2d *c, x_shape, weight_shape, geometry, Py_ssize_t item) except -1:
+    rows, columns = geometry.output(x_shape, weight_shape)
     c.images, c.height, c.width, c.channels = x_shape
     c.kernel_h, c.kernel_w, _, c.filters = weight_shape
     (c.stride_h, c.stride_w), (c.pad_top, _, c.pad_left, _), (c.pool_h, c.pool_w), c.relu = geometry
-    geometry.check()
-    if c.kernel_h < 1 or c.kernel_w < 1:
-        raise ValueError(f"weight must have filters of at least 1 x 1 pixels, got shape {tuple(weight_shape)}")
-    rows, columns = geometry.pooled(c.height, c.width, (c.kernel_h, c.kernel_w))
-    if rows < 1 or columns < 1:
-        raise ValueError(f"x must be larger than the windows of {geometry}, got shape {tuple(x_shape)}")
-    if c.pool_h * c.pool_w > 255:
-        raise ValueError(f"geometry.pool must cover at most 255 pixels, got {c.pool_h} x {c.pool_w}")
     c.rows, c.columns = rows * c.pool_h, columns * c.pool_w
     # Fewer images never need more chunks than c.max_chunks, so that scratch for a batch serves every smaller one.
     cdef isize partial = max(backward_kernels(c, item).partial_size(c) * item, 1)

@@ -39,10 +39,10 @@ def normal(shape, dtype, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-def conv_operands(dtype, geometry):
+def conv_operands(dtype, geometry, kernel_h=3):
     """x, weight, bias, and the out, dy and argmax of any values that a backward pass may get."""
-    x, weight, bias = normal((19, 9, 10, 3), dtype), normal((3, 3, 3, 17), dtype, 1), normal((17,), dtype, 2)
-    shape = (19, *geometry.pooled(9, 10, (3, 3)), 17)
+    x, weight, bias = normal((19, 9, 10, 3), dtype), normal((kernel_h, 3, 3, 17), dtype, 1), normal((17,), dtype, 2)
+    shape = (19, *geometry.pooled(9, 10, (kernel_h, 3)), 17)
     out, dy = normal((2, *shape), dtype, 3)
     return x, weight, bias, out, dy, np.random.default_rng(4).integers(0, 4, shape).astype(np.uint8)
 
@@ -58,8 +58,8 @@ def run_dense(dtype, **how):
     ]
 
 
-def run_conv(dtype, geometry, **how):
-    x, weight, bias, out, dy, argmax = conv_operands(dtype, geometry)
+def run_conv(dtype, geometry, kernel_h=3, **how):
+    x, weight, bias, out, dy, argmax = conv_operands(dtype, geometry, kernel_h)
     argmax = None if geometry.pool == (1, 1) else argmax
     return [
         *conv2d_forward(COMPILED, x, weight, bias, geometry, **how),
@@ -124,6 +124,7 @@ RUNS = {
     "rmsprop, norms": run_norms,
     "dense": run_dense,
     "conv2d": lambda dtype, **how: run_conv(dtype, CONV, **how),
+    "conv2d, gradients in lists": lambda dtype, **how: run_conv(dtype, CONV, kernel_h=4, **how),
     "conv2d, strided": lambda dtype, **how: run_conv(dtype, STRIDED, **how),
     "conv2d, in place": lambda dtype, **how: run_conv(dtype, ConvGeometry(relu=True), **how),
     "pool": run_pool,

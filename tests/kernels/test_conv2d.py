@@ -1,6 +1,7 @@
 """The convolution kernels against the oracle: strides, paddings, pools, and the edges of tiles, panels and chunks."""
 
 import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +44,13 @@ POOLS = [
 POOLS += [Case(x=(2, 11, 12, 2), stride=(2, 3), padding=(2, 1, 1, 0), pool=(2, 2), relu=True)]
 POOLS += [Case(x=(1, 17, 17, 1), kernel=(2, 2), filters=9, pool=(15, 16), relu=True)]
 POOLS += [  # gradients to the weights and to x as sums over lists
-    Case(x=(1, 64, 66, 1), kernel=(1, 1), filters=17, pool=(2, 2), relu=True),  # two bands of lists
+    Case(x=(1, 64, 66, 1), kernel=(1, 1), filters=17, pool=(2, 2), relu=True),  # three bands
+    Case(x=(2, 53, 44, 1), kernel=(4, 4), filters=2, pool=(1, 2), relu=True),  # the same in lists: taller than 3 rows
+    Case(x=(33, 5, 6, 2), kernel=(2, 2), filters=3, pool=(2, 2), relu=True),  # several images a chunk
+    Case(x=(17, 6, 5, 2), kernel=(4, 2), filters=3, pool=(1, 2), relu=True),
+    Case(x=(1, 4, 4, 17), kernel=(1, 1), filters=32, pool=(2, 2)),  # whole vectors of filters
+    Case(x=(1, 4, 4, 2), filters=0, pool=(2, 2), relu=True),
+    Case(x=(1, 13, 12, 1), kernel=(11, 11), filters=2, pool=(1, 2), relu=True),
     Case(x=(2, 8, 7, 33), kernel=(5, 4), filters=3, pool=(2, 2), relu=True),  # rows of more than six vectors, taller
     Case(x=(1, 6, 6, 3), kernel=(3, 3), filters=70, pool=(2, 2), padding=(1, 1, 1, 1)),  # whole vectors, and a rest
     Case(x=(1, 7, 7, 12), kernel=(3, 2), filters=40, pool=(1, 2), relu=True),  # two vectors a row, not in place
@@ -200,6 +207,59 @@ def test_scratch_for_a_batch_serves_every_smaller_one(kernel, filters):
         dy = np.ones((n, 1, 1, filters), np.float32)
         kernel.conv2d_backward(x[:n], weight, dy, dy, None, None, dweight, None, ConvGeometry(), scratch, 1)
         assert np.all(dweight == n)
+
+
+@pytest.mark.parametrize("kernel_h", [2, 4])
+def test_scratch_for_a_batch_serves_every_smaller_one_behind_a_pool(kernel, kernel_h):
+    full, geometry = 37, ConvGeometry(pool=(2, 2), relu=True)
+    weight, x = np.zeros((kernel_h, 2, 3, 5), np.float32), np.ones((full, 5, 5, 3), np.float32)
+    size = kernel.conv2d_scratch(x.shape, weight.shape, geometry, np.float32, True, 1)
+    scratch, dweight, dx = np.empty(size, np.float32), np.empty_like(weight), np.empty_like(x)
+    dbias = np.empty(5, np.float32)
+    windows = math.prod(geometry.pooled(5, 5, (kernel_h, 2)))
+    for n in range(full + 1):
+        dy = np.ones((n, *geometry.pooled(5, 5, (kernel_h, 2)), 5), np.float32)
+        arrays = x[:n], weight, dy, dy, np.zeros(dy.shape, np.uint8), dx[:n], dweight, dbias
+        kernel.conv2d_backward(*arrays, geometry, scratch, 1)
+        assert np.all(dweight == n * windows)
+        assert np.all(dbias == n * windows)
+
+
+@pytest.mark.parametrize("kernel_h", [2, 4])
+def test_long_sums_behind_a_pool_stay_exact(compiled, kernel_h):
+    """Equal gradients over 9,216 windows of 3 images: a single running sum in float32 would be off by 1e-4."""
+    x = np.full((3, 192 + kernel_h - 1, 193, 1), 0.1, np.float32)
+    weight, geometry = np.zeros((kernel_h, 2, 1, 2), np.float32), ConvGeometry(pool=(2, 2))
+    dy = np.full((3, 96, 96, 2), 0.1, np.float32)
+    argmax = np.zeros(dy.shape, np.uint8)
+    _, dweight, dbias = conv2d_backward(compiled, x, weight, dy, dy, argmax, geometry, dx=False)
+    count = 3 * 96 * 96
+    np.testing.assert_allclose(dweight, count * float(np.float32(0.1)) ** 2, rtol=1e-5)
+    np.testing.assert_allclose(dbias, count * float(np.float32(0.1)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf, 0.0, -0.0])
+@pytest.mark.parametrize("channels", [1, 2, 16])
+def test_a_special_gradient_behind_a_pool_reaches_what_it_should(kernel, dtype, special, channels):
+    """dx outside of its window, and the weights of other filters, keep the bits that they have without it."""
+    geometry = ConvGeometry(pool=(2, 2), relu=True)
+    rng = np.random.default_rng(0)
+    x, weight = rng.standard_normal((1, 6, 13, channels)), rng.standard_normal((3, 3, channels, 3))
+    dy, argmax = rng.standard_normal((1, 2, 5, 3)), rng.integers(0, 4, (1, 2, 5, 3)).astype(np.uint8)
+    arrays = [array.astype(dtype) for array in (x, weight, dy, dy)]
+    argmax[0, 0, 2, 1] = 0
+    arrays[3] = arrays[2].copy()
+    arrays[3][0, 0, 2, 1] = 0
+    clean = conv2d_backward(kernel, *arrays, argmax, geometry)
+    arrays[3][0, 0, 2, 1] = special
+    with np.errstate(invalid="ignore"):
+        got = conv2d_backward(kernel, *arrays, argmax, geometry)
+    touched = np.zeros(x.shape, bool)
+    touched[0, 0:3, 4:7] = True
+    assert_same_bits([got[0][~touched]], [clean[0][~touched]])
+    assert_same_bits([got[1][..., [0, 2]], got[2][[0, 2]]], [clean[1][..., [0, 2]], clean[2][[0, 2]]])
+    assert np.isfinite(got[0][touched]).all() == bool(np.isfinite(special))
+    assert np.isfinite(got[2][1]) == np.isfinite(special)
 
 
 @pytest.mark.parametrize("extra", [0, 1, 5000])

@@ -153,15 +153,7 @@ def _check_dx(x: Array, dx: Array | None, real: np.dtype[Any]) -> None:
 
 def check_conv_sizes(x_shape: Shape, weight_shape: Shape, geometry: ConvGeometry) -> tuple[int, int]:
     """Rows and columns of the pooled output; ValueError where nothing is left."""
-    geometry.check()
-    if min(weight_shape[:2]) < 1:
-        raise ValueError(f"weight must have filters of at least 1 x 1 pixels, got shape {tuple(weight_shape)}")
-    rows, columns = geometry.pooled(x_shape[1], x_shape[2], (weight_shape[0], weight_shape[1]))
-    if rows < 1 or columns < 1:
-        raise ValueError(f"x must be larger than the windows of {geometry}, got shape {tuple(x_shape)}")
-    if geometry.pool[0] * geometry.pool[1] > 255:
-        raise ValueError(f"geometry.pool must cover at most 255 pixels, got {geometry.pool[0]} x {geometry.pool[1]}")
-    return rows, columns
+    return geometry.output(tuple(x_shape), tuple(weight_shape))
 
 
 def check_conv(

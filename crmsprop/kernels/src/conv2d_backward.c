@@ -22,7 +22,7 @@ static isize packed_size(const crm_conv2d *c)
 
 static isize frame_size(const crm_conv2d *c)
 {
-    return needs_frame(c) ? padded_height(c) * padded_width(c) * c->channels : 0;
+    return needs_frame(c) ? CEIL_DIV(padded_height(c) * padded_width(c) * c->channels, LANES) * LANES : 0;
 }
 
 /* ---- backward: the gradient of the unpooled output in a frame of zeros wide enough for every tap */
@@ -58,13 +58,18 @@ static void spread_pixel(const crm_conv2d *c, const real *RESTRICT dy, const rea
 static void spread(const crm_conv2d *c, isize image, border b, real *frame, real *dbias)
 {
     isize row = b.width * c->filters;
+    real *row_dbias = frame + spread_size(c); /* short sums keep the rounding error small */
     memset(frame, 0, spread_size(c) * sizeof(real));
-    for (isize p = 0; p < c->rows; p++)
+    for (isize p = 0; p < c->rows; p++) {
+        memset(row_dbias, 0, c->filters * sizeof(real));
         for (isize q = 0; q < c->columns; q++) {
             isize place = ((image * c->rows + p) * c->columns + q) * c->filters;
             real *pixel = frame + (b.top + p) * row + (b.left + q) * c->filters;
-            spread_pixel(c, (const real *)c->dy + place, (const real *)c->out + place, pixel, dbias);
+            spread_pixel(c, (const real *)c->dy + place, (const real *)c->out + place, pixel, row_dbias);
         }
+        for (isize f = 0; f < c->filters; f++)
+            dbias[f] += row_dbias[f];
+    }
 }
 
 /* ---- gradient to the weights */
@@ -172,9 +177,11 @@ static isize pack_tasks(const crm_conv2d *c) { return c->dx ? 1 : 0; }
 
 /* ---- a chunk of images, and the sum over the chunks */
 
-static isize partial_size(const crm_conv2d *c) { return (kernel_size(c) + 1) * c->filters; }
+static isize gradient_size(const crm_conv2d *c) { return (kernel_size(c) + 1) * c->filters; }
 
-static isize scratch_size(const crm_conv2d *c) { return frame_size(c) + spread_size(c); }
+static isize partial_size(const crm_conv2d *c) { return CEIL_DIV(gradient_size(c), LANES) * LANES; }
+
+static isize scratch_size(const crm_conv2d *c) { return frame_size(c) + spread_size(c) + c->filters; }
 
 static void chunk(const crm_conv2d *c, isize number, void *scratch)
 {
@@ -191,13 +198,13 @@ static void chunk(const crm_conv2d *c, isize number, void *scratch)
     }
 }
 
-static isize reduce_tasks(const crm_conv2d *c) { return CEIL_DIV(partial_size(c), REDUCE); }
+static isize reduce_tasks(const crm_conv2d *c) { return CEIL_DIV(gradient_size(c), REDUCE); }
 
 static void reduce(const crm_conv2d *c, isize task)
 {
     const real *partials = (const real *)c->partials;
     isize chunks = CEIL_DIV(c->images, c->chunk), size = partial_size(c), weights = kernel_size(c) * c->filters;
-    for (isize i = task * REDUCE; i < MIN((task + 1) * REDUCE, size); i++) {
+    for (isize i = task * REDUCE; i < MIN((task + 1) * REDUCE, gradient_size(c)); i++) {
         real sum = 0;
         for (isize k = 0; k < chunks; k++)
             sum += partials[k * size + i];

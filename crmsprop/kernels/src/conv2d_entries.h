@@ -8,15 +8,16 @@
 
 #include "conv2d_image.h"
 
-#if defined(__AVX512F__) && defined(__AVX512VL__)
+#if defined(__GNUC__) && defined(__AVX512F__) && defined(__AVX512VL__)
 #include <immintrin.h>
 #endif
 
-#define BAND 16384      /* outputs whose lists are made at once, at most: 128 KB of float32 */
+#define SPAN 512        /* windows of a band, which make one sum each: short sums keep the rounding error small */
+#define BAND 16384      /* outputs of a band; one row of windows is the least, however wide */
 
 static isize band_rows(const crm_conv2d *c)
 {
-    isize rows = BAND / (pooled_columns(c) * MAX(c->filters, 1));
+    isize rows = MIN(SPAN, BAND / MAX(c->filters, 1)) / pooled_columns(c);
     return MAX(1, MIN(rows, pooled_rows(c)));
 }
 
@@ -68,7 +69,7 @@ static lists place_lists(const crm_conv2d *c, real *at)
     return (lists){.factor = at, .end = integers, .offset = integers + c->filters, .room = room};
 }
 
-#if defined(__AVX512F__) && defined(__AVX512VL__)
+#if defined(__GNUC__) && defined(__AVX512F__) && defined(__AVX512VL__)
 /* Pack the filters from f on whose output has a gradient at `place` to the end of what is packed; how many. */
 ALWAYS_INLINE isize pack_vector(const real *dy, const unsigned char *argmax, int place, int offset, isize f, entries e,
                                 isize n)
