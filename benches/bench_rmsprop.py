@@ -20,7 +20,7 @@ import pytest
 
 from benches.harness import copy_bandwidth, interleave, save
 from benches.rmsprop_contenders import CONTENDERS, EPSILON, EPSILON_UNDER_ROOT, PACKAGES, RATE, RHO
-from crmsprop import rmsprop_update
+from crmsprop import RMSprop, rmsprop_update
 
 BYTES = 20  # an element: the gradient is read, the parameter and its mean square are read and written
 SIZES = (1_000, 10_000, 100_000, 300_000, 1_000_000, 10_000_000, 50_000_000)
@@ -42,12 +42,13 @@ CNN = [(3, 3, 3, 32), (32,), (3, 3, 32, 64), (64,), (2304, 128), (128,), (128, 1
 CASES = {f"{size:,}": [(size,)] for size in SIZES} | {"ResNet-20": resnet20(), "reference CNN": CNN}
 ROWS = []
 UPDATE = {}
+OPTION_ROWS = []
 
 
 @pytest.fixture(scope="module", autouse=True)
 def results():
     yield
-    save("rmsprop", ROWS, PACKAGES, update=UPDATE)
+    save("rmsprop", ROWS, PACKAGES, update=UPDATE, options=OPTION_ROWS)
 
 
 def arrays(shapes, seed):
@@ -99,6 +100,37 @@ def test_rmsprop(benchmark, case):
     time.sleep(0.05)
     benchmark.extra_info.update(row)
     benchmark.pedantic(present["crmsprop"].step, rounds=20, warmup_rounds=3)
+
+
+# Options, and the bytes an element that they move: state is read and written, a norm reads the gradient once more.
+OPTIONS = {
+    "plain": ({}, 20),
+    "l2": ({"l2": 0.01}, 20),
+    "clip_value": ({"clip_value": 1.0}, 20),
+    "weight_decay": ({"weight_decay": 0.01}, 20),
+    "eps_in_sqrt": ({"eps_in_sqrt": True}, 20),
+    "bias_correction": ({"bias_correction": True}, 20),
+    "clip_norm": ({"clip_norm": 1.0}, 24),
+    "momentum": ({"momentum": 0.9}, 28),
+    "nesterov": ({"momentum": 0.9, "nesterov": True}, 28),
+    "centered": ({"centered": True}, 28),
+    "ema": ({"ema": 0.9}, 28),
+    "centered, momentum": ({"centered": True, "momentum": 0.9}, 36),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [100_000, 10_000_000])
+def test_options(benchmark, size, dtype):
+    """Every option against the plain step: how much longer, and how many more bytes."""
+    rng = np.random.default_rng(0)
+    grad = rng.standard_normal(size).astype(dtype)
+    optimizers = {name: RMSprop([np.ones(size, dtype)], **options) for name, (options, _) in OPTIONS.items()}
+    seconds = interleave({name: lambda o=o: o.step([grad]) for name, o in optimizers.items()}, rounds=9)
+    relative = {name: [value / seconds["plain"], OPTIONS[name][1] / 20] for name, value in seconds.items()}
+    OPTION_ROWS.append({"case": f"{size:,} {dtype}", "relative": relative})
+    benchmark.extra_info.update(relative)
+    benchmark.pedantic(optimizers["plain"].step, ([grad],), rounds=10, warmup_rounds=2)
 
 
 def test_rmsprop_update_over_an_empty_call(benchmark):

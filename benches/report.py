@@ -43,6 +43,19 @@ def rmsprop_section(document: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [_ratios(row) for row in rows]
+    if options := document.get("options"):
+        lines += [
+            "",
+            "Options: times the plain step's time (and times its bytes; a norm is one more read of the gradient):",
+        ]
+        lines += [
+            "",
+            "| option | " + " | ".join(row["case"] for row in options) + " |",
+            "|---|" + "---|" * len(options),
+        ]
+        for name in options[0]["relative"]:
+            cells = ["{:.2f} ({:.1f})".format(*row["relative"][name]) for row in options]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
     if update := document.get("update"):
         over = (update["rmsprop_update"] - update["empty"]) * 1e6
         lines += [
