@@ -50,8 +50,9 @@ ALWAYS_INLINE void update(const crm_rmsprop_array *array, const crm_rmsprop_rule
         }
         if (numbers)
             g = clamp(g * scale, bound);
+        const real before = param[i];
         if (with_l2)
-            g = g + l2 * param[i];
+            g = g + l2 * before;
         real v = rho * mean_square[i] + rest * (g * g);
         mean_square[i] = v;
         if (numbers)
@@ -72,7 +73,7 @@ ALWAYS_INLINE void update(const crm_rmsprop_array *array, const crm_rmsprop_rule
             velocity[i] = w;
             u = momentum_kind == NESTEROV ? u + momentum * w : w;
         }
-        real p = (numbers ? keep * param[i] : param[i]) - rate_outside * u;
+        real p = (numbers ? keep * before : before) - rate_outside * u;
         param[i] = p;
         if (averaged)
             average[i] = ema == 0 ? p : ema * average[i] + ema_rest * p; /* what it held before may be a NaN */
@@ -147,20 +148,25 @@ static void accumulate(const crm_rmsprop_array *arrays, isize count, isize begin
     }
 }
 
+#define SQUARE_LANES 32 /* four vectors of AVX-512: a single one waits for the sum before */
+
 ALWAYS_INLINE double square_of(real x) { return (double)x * (double)x; }
 
 static double squares(const crm_rmsprop_array *arrays, isize count, isize block, isize width)
 {
     const crm_rmsprop_array *array = arrays + find(arrays, count, block);
     const real *grad = (const real *)array->grad, *sum = (const real *)array->sum;
-    isize begin = (block - array->start) * width, end = MIN(begin + width, array->size), whole = end - (end - begin) % 8;
-    double lanes_[8] = {0};
-    for (isize i = begin; i < whole; i += 8)
-        for (isize j = 0; j < 8; j++)
+    isize begin = (block - array->start) * width, end = MIN(begin + width, array->size), whole = end - (end - begin) % SQUARE_LANES;
+    double lanes_[SQUARE_LANES] = {0};
+    for (isize i = begin; i < whole; i += SQUARE_LANES)
+        for (isize j = 0; j < SQUARE_LANES; j++)
             lanes_[j] += square_of(sum ? sum[i + j] + grad[i + j] : grad[i + j]);
     for (isize i = whole; i < end; i++)
         lanes_[i - whole] += square_of(sum ? sum[i] + grad[i] : grad[i]);
-    return ((lanes_[0] + lanes_[1]) + (lanes_[2] + lanes_[3])) + ((lanes_[4] + lanes_[5]) + (lanes_[6] + lanes_[7]));
+    for (isize step = SQUARE_LANES / 2; step > 0; step /= 2)
+        for (isize j = 0; j < step; j++)
+            lanes_[j] += lanes_[j + step];
+    return lanes_[0];
 }
 
 const crm_rmsprop_kernels CRM(crm_rmsprop) = {block, accumulate, squares};
