@@ -46,9 +46,9 @@ def rmsprop_section(document: dict[str, Any]) -> str:
     if options := document.get("options"):
         lines += [
             "",
-            "Options: times the plain step's time (and times its bytes; a norm is one more read of the gradient). At 100,000 "
-            "elements the divider is the limit. l2 in float32: where the penalty cancels a constant gradient, the mean "
-            "square becomes subnormal, which the processor computes slowly.",
+            "Options: times the plain step's time (and times its bytes; a norm is one more read of the gradient). At "
+            "100,000 elements the divider is the limit. l2 in float32: where the penalty cancels a constant gradient, "
+            "the mean square becomes subnormal, which the processor computes slowly.",
         ]
         lines += [
             "",
