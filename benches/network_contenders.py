@@ -6,6 +6,7 @@ epoch in batches of a random order with RMSprop and returns its mean loss, and `
 One whose library is missing raises ImportError when it is made.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def mlp(*sizes: int) -> list[tuple[Any, ...]]:
     return [*layers, ("dense", sizes[-1])]
 
 
-class Contender:
+class Contender(ABC):
     """What all need: the data, and batches in a random order."""
 
     def __init__(self, layers, X, y, batch):
@@ -30,9 +31,9 @@ class Contender:
         self.rng = np.random.default_rng(0)
         self.build()
 
+    @abstractmethod
     def build(self):
         """Make the model."""
-        raise NotImplementedError
 
     def order(self):
         """Rows of each batch of an epoch; all batches are full, which suits the jitted."""

@@ -120,6 +120,7 @@ class NetworkEstimator(FittedNetwork):
             self._fitted_on_uint8 = data.x.dtype == np.uint8
             with naming_validation_data():
                 X_val, y_val = self._check_data(X_val, y_val)
+                check_finite_in(X_val, computing_dtype(self.dtype, data.x))
                 return data, self._data_set(X_val, self._encode(y_val))
         if fraction is None:
             return data, None

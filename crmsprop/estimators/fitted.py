@@ -123,6 +123,7 @@ class FittedNetwork(TrainingParameters):
         """
         check_is_fitted(self)
         X, y = self._check_data(X, y)
+        check_finite_in(X, self.network_.dtype)
         data = self._data_set(X, self._encode(y))
         evaluator = Evaluator(self.network_, self._loss(), data, kernels.effective_n_threads(self.n_threads))
         loss, accuracy = evaluator.evaluate()
@@ -145,14 +146,13 @@ class FittedNetwork(TrainingParameters):
         else:
             X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, reset=False)
         check_same_kind(X, self._fitted_on_uint8, self._image_shape)
-        if hasattr(self, "network_"):  # not yet, where fit looks at validation data
-            check_finite_in(X, self.network_.dtype)
         return X, y
 
     def _outputs(self, X: Any) -> Array:
         """Return what the loss makes of the network's outputs, shape (n_samples, n_outputs)."""
         check_is_fitted(self)
         X, _ = self._check_data(X)
+        check_finite_in(X, self.network_.dtype)
         n_threads = kernels.effective_n_threads(self.n_threads)
         data = self._data_set(X, np.zeros(len(X), np.int64))
         batches = Batches(data, evaluation_batch(self.network_), self.network_.dtype, n_threads)

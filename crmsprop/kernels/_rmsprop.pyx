@@ -40,10 +40,6 @@ cdef tuple NAMES_OF_ONE = ("param", "mean_square", "mean", "velocity", "average"
 cdef enum:
     COLUMNS = 6  # of NAMES: what a step writes
 
-ctypedef struct setting:
-    double learning_rate, weight_decay
-    bint own_rate
-
 
 cdef isize blocks_of(isize size) noexcept nogil:
     return (size + BLOCK - 1) // BLOCK
@@ -146,14 +142,16 @@ cdef class Table:
 
 
 cdef class RMSpropArrays(Table):
-    """Parameters and their state, checked once and updated by every step; see reference.RMSpropArrays."""
+    """Parameters and their state, checked once and updated by every step; see reference.RMSpropArrays.
+
+    One step at a time: the optimizer sees to that.
+    """
 
     cdef tuple columns  # a list of arrays, or None, for each of NAMES but the last
     cdef list rates
     cdef interval *written  # where no gradient may lie, by address
     cdef Py_ssize_t n_written
     cdef resolved numbers
-    cdef bint busy
 
     def __init__(self, list params not None, state not None, list rates not None):
         if self.columns is not None:
@@ -197,8 +195,6 @@ cdef class RMSpropArrays(Table):
         """Update every array in place; see reference.RMSpropArrays.step."""
         if self.columns is None:
             raise RuntimeError("RMSpropArrays must be initialized")
-        if self.busy:
-            raise RuntimeError("these arrays are being updated in another thread: a step must end before the next")
         as_long(grads, "grads", self.count)
         as_long(scales, "scales", self.count)
         cdef int threads = team_for(n_threads, self.total, blocks_of(self.total))
@@ -208,11 +204,7 @@ cdef class RMSpropArrays(Table):
             self.check_unmoved(i)
             self.take_gradient(i, grads)
             self.take_rates(i, learning_rate, scales)
-        self.busy = True
-        try:
-            update(self.kernels(), self.arrays, self.count, self.total, &self.numbers.rule, threads)
-        finally:
-            self.busy = False
+        update(self.kernels(), self.arrays, self.count, self.total, &self.numbers.rule, threads)
 
     cdef int check_unmoved(self, Py_ssize_t i) except -1:
         """An array that was resized, or made read-only, since it was checked must not be written."""

@@ -299,6 +299,12 @@ class RMSprop:
     def reset(self) -> None:
         """Forget the state: as before the first step, with the parameters as they are now."""
         self._claim()
+        try:
+            self._begin()
+        finally:
+            self._busy = False
+
+    def _begin(self) -> None:
         options, params = self._options, self._params
         self._mean_squares = filled_like(params, options.initial_mean_square)
         self._means = filled_like(params) if options.centered else None
@@ -316,7 +322,6 @@ class RMSprop:
         params, state = [self._params[i] for i in self._thawed], self._full_state().only(self._thawed)
         self._arrays = kernels.RMSpropArrays(params, state, rates)
         self._thawed_sums = None if state.sums is None else list(state.sums)
-        self._busy = False
 
     def _rates(self, group: Group) -> RMSpropRates:
         l2, decay = self.options.l2, self.options.weight_decay
@@ -333,6 +338,7 @@ class RMSprop:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+        self._busy = False
         self._prepare()
 
     def state_dict(self) -> dict[str, Any]:

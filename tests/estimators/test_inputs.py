@@ -254,6 +254,10 @@ def test_numbers_that_the_network_cannot_hold(cases):
             call(np.full((1, X.shape[1]), 1e39))
     with pytest.raises(ValueError, match=r"X must be finite in float32, .* got 1e\+39"):
         cases.mlp(dtype="float32").fit(np.full_like(X, 1e39), y)
+    with pytest.raises(ValueError, match=r"X_val must be finite in float32, .* got 1e\+39"):
+        cases.mlp(dtype="float32").fit(X, y, np.full_like(X, 1e39), y)
+    model.set_params(dtype="float64").fit(X, y, np.full_like(X, 1e39), y)  # the earlier fit's dtype no longer counts
+    assert model.network_.dtype == np.float64
 
 
 def test_outputs_that_overflow_are_an_error(cases):

@@ -74,8 +74,7 @@ static lists place_lists(const crm_conv2d *c, real *at)
 ALWAYS_INLINE isize pack_vector(const real *dy, const unsigned char *argmax, int place, int offset, isize f, entries e,
                                 isize n)
 {
-#define ORDER 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-    static const int32_t order[16] = {ORDER};
+    static const int32_t order[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     if (sizeof(real) == 4) {
         __m512 g = _mm512_loadu_ps((const float *)dy + f);
         __m512i winner = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(argmax + f)));
