@@ -316,6 +316,28 @@ def test_groups_with_a_decay_of_their_own_and_frozen_ones():
     assert not optimizer.velocities[1].any()
 
 
+def test_a_group_that_is_changed_and_thawed_goes_on_from_its_own_state():
+    params = [normal(4, seed) for seed in range(2)]
+    followers = [Oracle(param, momentum=0.5, l2=0.1) for param in params]
+    optimizer = RMSprop([{"params": param} for param in params], momentum=0.5, l2=0.1)
+    for step in range(9):
+        grads = [normal(4, [7, step, i]) for i in range(2)]
+        if step == 3:
+            optimizer.set_group(0, learning_rate=0.2, l2=0.0, weight_decay=0.3)
+            followers[0].options |= {"learning_rate": 0.2, "l2": 0.0, "weight_decay": 0.3}
+            optimizer.set_group(1, frozen=True)
+        if step == 6:
+            optimizer.set_group(0, learning_rate=None, weight_decay=None)
+            followers[0].options |= {"learning_rate": 1e-3, "weight_decay": 0.0}
+            optimizer.set_group(1, frozen=False)
+            optimizer = pickle.loads(pickle.dumps(optimizer))
+        optimizer.step(grads)
+        for i in (0,) if 3 <= step < 6 else (0, 1):
+            followers[i].step(grads[i])
+    for param, follower in zip(optimizer.params, followers, strict=True):
+        assert_allclose(param, follower.columns[0], rtol=1e-12)
+
+
 def test_frozen_gradients_are_no_part_of_the_global_norm():
     params, others = [np.ones(2), np.ones(2)], [np.ones(2), np.ones(2)]
     RMSprop([{"params": params[:1]}, {"params": params[1:], "frozen": True}], global_clip_norm=1.0).step(

@@ -131,6 +131,22 @@ def test_groups():
     refused(TypeError, "params[0]['learning_rate'] must be a number", RMSprop, [good | {"learning_rate": "1"}])
 
 
+def test_changes_of_a_group():
+    optimizer = RMSprop([{"params": [np.zeros(2, np.float32)], "learning_rate": 0.1}], accumulate_steps=2)
+    change = optimizer.set_group
+    refused(ValueError, "group must be at most 0, got 1", change, 1, l2=0.1)
+    refused(TypeError, "group must be an integer", change, "0")
+    refused(TypeError, "must be among learning_rate, l2, weight_decay, frozen, got lr, rho", change, 0, rho=0.5, lr=1)
+    refused(ValueError, "learning_rate must be in [0, inf), got -1", change, 0, learning_rate=-1)
+    refused(ValueError, "l2 must be", change, 0, learning_rate=0.5, l2=1e60)
+    refused(TypeError, "frozen must be", change, 0, frozen="yes")
+    optimizer.step([np.ones(2, np.float32)])
+    message = "frozen must not change while gradients are being accumulated"
+    refused(RuntimeError, message, change, 0, learning_rate=0.5, frozen=True)
+    optimizer.step([np.ones(2, np.float32)])
+    assert np.allclose(optimizer.params[0], -0.1 / np.sqrt(0.1))  # the rate of the beginning
+
+
 # gradients
 
 

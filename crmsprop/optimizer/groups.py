@@ -12,6 +12,9 @@ from crmsprop.errors import check_bool, check_fits, check_real
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+NUMBERS = ("learning_rate", "l2", "weight_decay")
+
+
 class Group(NamedTuple):
     """Settings of the parameters of one group; None for the optimizer's own."""
 
@@ -21,8 +24,11 @@ class Group(NamedTuple):
     frozen: bool = False
 
 
-def unpack(params: Any) -> tuple[tuple[Array, ...], list[Group]]:
-    """Return every array, and its group, from a list of arrays or of groups; check all but the values in the arrays."""
+def unpack(params: Any) -> tuple[tuple[Array, ...], list[Group], list[int]]:
+    """Return every array, the groups, and each array's group, from a list of arrays or of groups.
+
+    All but the values in the arrays is checked.
+    """
     if isinstance(params, np.ndarray) or not isinstance(params, Iterable):
         raise TypeError(f"params must be a sequence of arrays, or of groups of them, got {type(params).__name__}")
     params = list(params)
@@ -31,13 +37,24 @@ def unpack(params: Any) -> tuple[tuple[Array, ...], list[Group]]:
     else:
         pairs = [(params, Group())]
     arrays = [array for members, _ in pairs for array in members]
-    groups = [group for members, group in pairs for _ in members]
     _check_arrays(arrays)
     for i, (_, group) in enumerate(pairs):
-        for name in ("learning_rate", "l2", "weight_decay"):
+        for name in NUMBERS:
             if arrays:
                 check_fits(f"params[{i}][{name!r}]", getattr(group, name) or 0.0, arrays[0].dtype)
-    return tuple(arrays), groups
+    group_of = [i for i, (members, _) in enumerate(pairs) for _ in members]
+    return tuple(arrays), [group for _, group in pairs], group_of
+
+
+def changed(group: Group, settings: Mapping[str, Any], dtype: np.dtype[Any]) -> Group:
+    """Return the group with some settings in place of its own, once they are checked."""
+    unknown = sorted(set(settings) - set(Group._fields))
+    if unknown:
+        raise TypeError(f"the settings of a group must be among {', '.join(Group._fields)}, got {', '.join(unknown)}")
+    values = {name: _checked(name, name, value) for name, value in settings.items()}
+    for name in set(NUMBERS) & set(values):
+        check_fits(name, values[name] or 0.0, dtype)
+    return group._replace(**values)
 
 
 def _unpack_group(i: int, group: Any) -> tuple[list[Any], Group]:
@@ -47,17 +64,19 @@ def _unpack_group(i: int, group: Any) -> tuple[list[Any], Group]:
     if unknown:
         known = ", ".join(("params", *Group._fields))
         raise ValueError(f"params[{i}] must have no keys but {known}, got {', '.join(unknown)}")
-    numbers = {
-        name: None if group.get(name) is None else check_real(f"params[{i}][{name!r}]", group[name], "[0, inf)")
-        for name in ("learning_rate", "l2", "weight_decay")
-    }
-    frozen = check_bool(f"params[{i}]['frozen']", group.get("frozen", False))
+    settings = {name: _checked(name, f"params[{i}][{name!r}]", group[name]) for name in Group._fields if name in group}
     members = group["params"]
     if isinstance(members, np.ndarray):
         members = [members]
     if not isinstance(members, Iterable):
         raise TypeError(f"params[{i}]['params'] must be a sequence of arrays, got {type(members).__name__}")
-    return list(members), Group(**numbers, frozen=frozen)
+    return list(members), Group(**settings)
+
+
+def _checked(name: str, shown: str, value: Any) -> Any:
+    if name == "frozen":
+        return check_bool(shown, value)
+    return None if value is None else check_real(shown, value, "[0, inf)")
 
 
 def _check_arrays(params: list[Array]) -> None:

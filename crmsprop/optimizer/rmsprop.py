@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from crmsprop import kernels
-from crmsprop.errors import check_choice, check_fits, check_real
+from crmsprop.errors import check_choice, check_fits, check_integer, check_real
 from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
-from crmsprop.optimizer.groups import Array, Group, filled_like, unpack
+from crmsprop.optimizer.groups import Array, Group, changed, filled_like, unpack
 from crmsprop.optimizer.options import RMSpropOptions
 from crmsprop.optimizer.presets import PRESETS
 from crmsprop.optimizer.state import check_state_dict, load_state, state_to_dict
@@ -113,6 +113,7 @@ class RMSprop:
         "_averages",
         "_busy",
         "_dtype",
+        "_group_of",
         "_groups",
         "_learning_rate",
         "_mean_squares",
@@ -131,6 +132,7 @@ class RMSprop:
 
     _dtype: np.dtype[Any]
     _groups: list[Group]
+    _group_of: list[int]  # each parameter's
     _n_accumulated: int
     _thawed: list[int]  # numbers of the parameters that are not frozen
     _thawed_sums: list[Array] | None
@@ -181,7 +183,7 @@ class RMSprop:
             maximize,
         )
         self.n_threads = n_threads
-        self._params, self._groups = unpack(params)
+        self._params, self._groups, self._group_of = unpack(params)
         self._dtype = self.params[0].dtype if self.params else np.dtype(np.float64)
         self._busy = False
         self.learning_rate = learning_rate
@@ -230,12 +232,51 @@ class RMSprop:
 
     @property
     def learning_rate(self) -> float:
-        """Step size of every group that has none of its own."""
+        """Step size of every group that has none of its own; `set_group` changes those that have."""
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         self._learning_rate = self._checked_rate(value)
+
+    def set_group(self, group: int, **settings: Any) -> None:
+        """Change what differs for a group of `params` from the next step on.
+
+        Parameters
+        ----------
+        group : int
+            Its place in `params`, from 0.
+        **settings
+            Any of `learning_rate`, `l2` and `weight_decay` (None for the optimizer's own) and `frozen`. The state of a
+            frozen group stays as it is and is used again once the group is thawed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such group or setting, or a value is out of range; nothing is changed then.
+        RuntimeError
+            If `frozen` is to change while gradients are being accumulated.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from crmsprop import RMSprop
+        >>> features, head = np.ones(3), np.ones(3)
+        >>> optimizer = RMSprop([{"params": features, "frozen": True}, {"params": head}])
+        >>> optimizer.step([None, np.ones(3)])
+        >>> optimizer.set_group(0, frozen=False, learning_rate=1e-4)
+        >>> optimizer.step([np.ones(3), np.ones(3)])
+        """
+        group = check_integer("group", group, 0, len(self._groups) - 1)
+        self._claim()
+        try:
+            new = changed(self._groups[group], settings, self._dtype)
+            if new.frozen != self._groups[group].frozen and self._n_accumulated:
+                raise RuntimeError("frozen must not change while gradients are being accumulated")
+            self._groups[group] = new
+            self._prepare()
+        finally:
+            self._busy = False
 
     def step(self, grads: Sequence[Array], *, learning_rate: float | None = None) -> None:
         """Update every parameter in place, once.
@@ -317,8 +358,9 @@ class RMSprop:
     def _prepare(self) -> None:
         """What every step needs and none changes."""
         self._rule = None if self._options.bias_correction else self._options.rule(1)
-        self._thawed = [i for i, group in enumerate(self._groups) if not group.frozen]
-        rates = [self._rates(self._groups[i]) for i in self._thawed]
+        groups = [self._groups[number] for number in self._group_of]
+        self._thawed = [i for i, group in enumerate(groups) if not group.frozen]
+        rates = [self._rates(groups[i]) for i in self._thawed]
         params, state = [self._params[i] for i in self._thawed], self._full_state().only(self._thawed)
         self._arrays = kernels.RMSpropArrays(params, state, rates)
         self._thawed_sums = None if state.sums is None else list(state.sums)

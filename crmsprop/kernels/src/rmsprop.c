@@ -23,6 +23,7 @@
 ALWAYS_INLINE real root(real x) { return sizeof(real) == 4 ? (real)sqrtf((float)x) : (real)sqrt((double)x); }
 ALWAYS_INLINE real clamp(real x, real bound) { return x < -bound ? -bound : x > bound ? bound : x; }
 
+enum { PLAIN, NUMBERS, CLIPPED };
 enum { NO_MOMENTUM, MOMENTUM, NESTEROV };
 
 ALWAYS_INLINE void update(const crm_rmsprop_array *array, const crm_rmsprop_rule *rule, isize begin, isize end,
@@ -49,7 +50,9 @@ ALWAYS_INLINE void update(const crm_rmsprop_array *array, const crm_rmsprop_rule
             sum[i] = 0;
         }
         if (numbers)
-            g = clamp(g * scale, bound);
+            g = g * scale;
+        if (numbers == CLIPPED)
+            g = clamp(g, bound);
         const real before = param[i];
         if (with_l2)
             g = g + l2 * before;
@@ -93,22 +96,22 @@ typedef void (*variant)(const crm_rmsprop_array *, const crm_rmsprop_rule *, isi
     FOR_AVERAGED(DO, n, s, l, c, 0) FOR_AVERAGED(DO, n, s, l, c, 1) FOR_AVERAGED(DO, n, s, l, c, 2)
 #define FOR_CENTERED(DO, n, s, l) FOR_MOMENTUM(DO, n, s, l, 0) FOR_MOMENTUM(DO, n, s, l, 1)
 #define FOR_L2(DO, n, s) FOR_CENTERED(DO, n, s, 0) FOR_CENTERED(DO, n, s, 1)
-#define FOR_ALL(DO) FOR_L2(DO, 0, 0) FOR_L2(DO, 1, 0) FOR_L2(DO, 1, 1) /* sums come with a scale */
+#define FOR_ALL(DO) FOR_L2(DO, 0, 0) FOR_L2(DO, 1, 0) FOR_L2(DO, 2, 0) FOR_L2(DO, 2, 1) /* sums are of memory: clip */
 FOR_ALL(VARIANT)
 
 #define NAMED(n, s, l, c, m, a) update_##n##s##l##c##m##a,
 static const variant variants[] = {FOR_ALL(NAMED)};
 
-static int has_numbers(const crm_rmsprop_array *array, const crm_rmsprop_rule *rule)
+static int numbers_of(const crm_rmsprop_array *array, const crm_rmsprop_rule *rule)
 {
-    return array->grad_scale != 1 || array->keep != 1 || rule->clip_value < INFINITY || rule->correction != 1 ||
-           rule->epsilon_inside != 0;
+    int neutral = array->grad_scale == 1 && array->keep == 1 && rule->correction == 1 && rule->epsilon_inside == 0;
+    return rule->clip_value < INFINITY ? CLIPPED : neutral ? PLAIN : NUMBERS;
 }
 
 static variant choose(const crm_rmsprop_array *array, const crm_rmsprop_rule *rule)
 {
     int momentum = array->velocity == NULL ? NO_MOMENTUM : rule->nesterov ? NESTEROV : MOMENTUM;
-    int kind = array->sum != NULL ? 2 : has_numbers(array, rule);
+    int kind = array->sum != NULL ? CLIPPED + 1 : numbers_of(array, rule);
     return variants[(((kind * 2 + ((real)array->l2 != 0)) * 2 + (array->mean != NULL)) * 3 + momentum) * 2 +
                     (array->average != NULL)];
 }
