@@ -33,14 +33,16 @@ cdef extern from "conv2d.h":
     ctypedef void (*crm_conv2d_task)(const crm_conv2d *, isize) noexcept nogil
     ctypedef void (*crm_conv2d_work)(const crm_conv2d *, isize, void *) noexcept nogil
     ctypedef struct crm_conv2d_forward:
-        crm_conv2d_size packed_size, scratch_size
-        void pack(const crm_conv2d *) noexcept nogil
-        crm_conv2d_work image
+        crm_conv2d_size packed_size, scratch_size, pack_tasks, tasks
+        crm_conv2d_task pack
+        crm_conv2d_work task
     ctypedef struct crm_conv2d_backward:
         crm_conv2d_size packed_size, partial_size, scratch_size, pack_tasks, reduce_tasks
         crm_conv2d_task pack, reduce
         crm_conv2d_work chunk
+    bint winograd_fits(const crm_conv2d *) noexcept nogil
     const crm_conv2d_forward *crm_conv2d_forward_table[3][2]
+    const crm_conv2d_forward *crm_conv2d_winograd_table[3][2]
     const crm_conv2d_backward *crm_conv2d_backward_table[3][2]
     const crm_conv2d_backward *crm_conv2d_sparse_table[3][2]
 
@@ -55,7 +57,7 @@ def conv2d_scratch(x_shape, weight_shape, geometry, dtype, bint training, int n_
     cdef crm_conv2d c
     cdef Py_ssize_t item = numpy.dtype(dtype).itemsize
     sizes(&c, x_shape, weight_shape, geometry, item)
-    cdef const crm_conv2d_forward *forward = crm_conv2d_forward_table[isa][item == 8]
+    cdef const crm_conv2d_forward *forward = forward_kernels(&c, item)
     cdef isize size = lines(forward.packed_size(&c)) + n_threads * lines(forward.scratch_size(&c))
     if not training:
         return size
@@ -76,16 +78,18 @@ def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray
         c.bias = reads(bias, "bias", type_number, 1)
         sized(bias, "bias", 0, c.filters)
     separate(("out", "argmax", "scratch", "x", "weight", "bias"), (out, argmax, scratch, x, weight, bias), 3)
-    cdef const crm_conv2d_forward *kernels = crm_conv2d_forward_table[isa][type_number == np.NPY_DOUBLE]
-    cdef isize shared = lines(kernels.packed_size(&c)), each = lines(kernels.scratch_size(&c)), image
+    cdef const crm_conv2d_forward *kernels = forward_kernels(&c, np.PyArray_ITEMSIZE(x))
+    cdef isize shared = lines(kernels.packed_size(&c)), each = lines(kernels.scratch_size(&c)), task
+    cdef isize packs = kernels.pack_tasks(&c), tasks = kernels.tasks(&c)
     c.packed = writes(scratch, "scratch", type_number, 1)
-    cdef int threads = room(scratch, shared, each, team(n_threads, work(&c), c.images))
+    cdef int threads = room(scratch, shared, each, team(n_threads, work(&c), tasks))
     cdef char *own = <char *>c.packed + shared * np.PyArray_ITEMSIZE(scratch)
     each *= np.PyArray_ITEMSIZE(scratch)
     with nogil:
-        kernels.pack(&c)
-        for image in prange(c.images, num_threads=threads, schedule="dynamic"):
-            kernels.image(&c, image, own + threadid() * each)
+        for task in prange(packs, num_threads=threads, schedule="static"):
+            kernels.pack(&c, task)
+        for task in prange(tasks, num_threads=threads, schedule="dynamic"):
+            kernels.task(&c, task, own + threadid() * each)
 
 
 def conv2d_backward(ndarray x, ndarray weight, ndarray out, ndarray dy, ndarray argmax, ndarray dx, ndarray dweight,
@@ -115,6 +119,13 @@ def conv2d_backward(ndarray x, ndarray weight, ndarray out, ndarray dy, ndarray 
             kernels.chunk(&c, task, own + threadid() * each)
         for task in prange(reductions, num_threads=threads, schedule="static"):
             kernels.reduce(&c, task)
+
+
+cdef const crm_conv2d_forward *forward_kernels(const crm_conv2d *c, isize item) noexcept nogil:
+    """By shape alone."""
+    if winograd_fits(c):
+        return crm_conv2d_winograd_table[isa][item == 8]
+    return crm_conv2d_forward_table[isa][item == 8]
 
 
 cdef const crm_conv2d_backward *backward_kernels(const crm_conv2d *c, isize item) noexcept nogil:

@@ -20,14 +20,16 @@ typedef struct {
     isize max_chunks;       /* what there is room for: for this many images, or fewer */
 } crm_conv2d;
 
+/* Tasks of one kind may run in any order, and at once; all of `pack` before all others, all of `reduce` after them. */
 typedef struct {
     isize (*packed_size)(const crm_conv2d *);  /* reals of `packed` */
     isize (*scratch_size)(const crm_conv2d *); /* reals of scratch a thread needs */
-    void (*pack)(const crm_conv2d *);
-    void (*image)(const crm_conv2d *, isize image, void *scratch);
+    isize (*pack_tasks)(const crm_conv2d *);
+    void (*pack)(const crm_conv2d *, isize task);
+    isize (*tasks)(const crm_conv2d *);
+    void (*task)(const crm_conv2d *, isize task, void *scratch);
 } crm_conv2d_forward;
 
-/* Tasks of `pack` and of `reduce` may run in any order, and after each other; so may chunks. */
 typedef struct {
     isize (*packed_size)(const crm_conv2d *);
     isize (*partial_size)(const crm_conv2d *); /* reals of a chunk's partial gradients */
@@ -39,7 +41,17 @@ typedef struct {
     void (*reduce)(const crm_conv2d *, isize task); /* a part of dweight and dbias */
 } crm_conv2d_backward;
 
+/* Winograd's tiles of 4 x 4 outputs save products but round the image up, and have transforms to pay for. */
+static inline int winograd_fits(const crm_conv2d *c)
+{
+    isize tiled = (c->rows + 3) / 4 * 4 * ((c->columns + 3) / 4 * 4);
+    return c->kernel_h == 3 && c->kernel_w == 3 && c->stride_h == 1 && c->stride_w == 1 && c->pad_top <= 2 &&
+           c->pad_left <= 2 && 4 % c->pool_h == 0 && 4 % c->pool_w == 0 && c->channels >= 8 && c->filters >= 8 &&
+           tiled <= 2 * c->rows * c->columns;
+}
+
 CRM_DISPATCH(crm_conv2d_forward, crm_conv2d_forward_table)
+CRM_DISPATCH(crm_conv2d_forward, crm_conv2d_winograd_table) /* where winograd_fits */
 CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_backward_table) /* without a pool */
 CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_sparse_table)   /* behind a pool */
 

@@ -1,0 +1,107 @@
+/* What the Winograd passes of a 3 x 3 convolution share: strips of tiles, and their inputs at the 36 points. */
+#ifndef CRM_CONV2D_WINOGRAD_H
+#define CRM_CONV2D_WINOGRAD_H
+
+#include "conv2d_image.h"
+#include "tile.h"
+#include "winograd.h"
+
+#define STRIP 32       /* tiles that are multiplied at once, as long as the image has as many */
+#define SKEW (64 / 4)  /* reals between the points of a table: powers of two would meet in the same cache sets */
+
+/* Some tile rows of one image, or several whole images: all the tiles that one pass over the filters serves. */
+typedef struct {
+    isize image, images, row, rows; /* rows of tiles */
+} strip;
+
+ALWAYS_INLINE isize whole_lanes(isize channels) { return CEIL_DIV(channels, LANES) * LANES; }
+ALWAYS_INLINE isize tiles_high(const crm_conv2d *c) { return CEIL_DIV(c->rows, TILE); }
+ALWAYS_INLINE isize tiles_wide(const crm_conv2d *c) { return CEIL_DIV(c->columns, TILE); }
+ALWAYS_INLINE isize strip_rows(const crm_conv2d *c) { return MIN(CEIL_DIV(STRIP, tiles_wide(c)), tiles_high(c)); }
+ALWAYS_INLINE isize strips_high(const crm_conv2d *c) { return CEIL_DIV(tiles_high(c), strip_rows(c)); }
+ALWAYS_INLINE isize strip_images(const crm_conv2d *c)
+{
+    return strips_high(c) > 1 ? 1 : CEIL_DIV(STRIP, tiles_high(c) * tiles_wide(c));
+}
+ALWAYS_INLINE isize strip_tiles(const crm_conv2d *c) { return strip_images(c) * strip_rows(c) * tiles_wide(c); }
+ALWAYS_INLINE isize strip_count(const crm_conv2d *c, isize images)
+{
+    return CEIL_DIV(images, strip_images(c)) * strips_high(c);
+}
+
+/* Strip `number` of images [first, last). */
+static inline strip nth_strip(const crm_conv2d *c, isize number, isize first, isize last)
+{
+    strip s = {.image = first + number / strips_high(c) * strip_images(c), .row = number % strips_high(c) * strip_rows(c)};
+    s.images = MIN(strip_images(c), last - s.image);
+    s.rows = MIN(strip_rows(c), tiles_high(c) - s.row);
+    return s;
+}
+
+/* A table of values at the points: `point` reals from one to the next, a row of channels for each tile. */
+ALWAYS_INLINE isize point_size(isize tiles, isize channels) { return tiles * channels + SKEW; }
+ALWAYS_INLINE isize points_size(const crm_conv2d *c, isize channels)
+{
+    return POINTS * point_size(strip_tiles(c), channels);
+}
+
+/* ---- inputs of a tile row, in place or in a frame of zeros with whole vectors of channels */
+
+ALWAYS_INLINE isize frame_pixels(const crm_conv2d *c) { return TILE * tiles_wide(c) + REACH - TILE; }
+
+ALWAYS_INLINE int reads_in_place(const crm_conv2d *c)
+{
+    return !c->pad_top && !c->pad_left && c->channels % LANES == 0 && frame_pixels(c) <= c->width &&
+           TILE * tiles_high(c) + REACH - TILE <= c->height;
+}
+
+ALWAYS_INLINE isize winograd_frame(const crm_conv2d *c)
+{
+    return reads_in_place(c) ? 0 : REACH * frame_pixels(c) * whole_lanes(c->channels);
+}
+
+/* The six rows of inputs under row `tiles` of tiles. */
+static inline view tile_row_inputs(const crm_conv2d *c, isize image, isize tiles, real *frame)
+{
+    const real *x = (const real *)c->x + image * c->height * c->width * c->channels;
+    if (reads_in_place(c))
+        return (view){x + tiles * TILE * c->width * c->channels, c->width * c->channels};
+    isize pixel = whole_lanes(c->channels), row = frame_pixels(c) * pixel;
+    isize columns = MIN(c->width, frame_pixels(c) - c->pad_left);
+    memset(frame, 0, REACH * row * sizeof(real));
+    for (isize i = 0; i < REACH; i++) {
+        isize y = tiles * TILE + i - c->pad_top;
+        const real *from = x + y * c->width * c->channels;
+        real *to = frame + i * row + c->pad_left * pixel;
+        for (isize j = 0; y >= 0 && y < c->height && j < columns; j++)
+            memcpy(to + j * pixel, from + j * c->channels, c->channels * sizeof(real));
+    }
+    return (view){frame, row};
+}
+
+NOINLINE void input_tile(const real *x, isize row, isize pixel, real *points, isize point)
+{
+    vec in[REACH][REACH], out[REACH][REACH];
+    for (isize i = 0; i < REACH; i++)
+        for (isize j = 0; j < REACH; j++)
+            in[i][j] = load(x + i * row + j * pixel);
+    tile_to_points(in, out);
+    for (isize i = 0; i < REACH; i++)
+        for (isize j = 0; j < REACH; j++)
+            store(points + (i * REACH + j) * point, out[i][j]);
+}
+
+/* Every tile of a strip: points[k][tile][channel]. */
+static inline void strip_inputs(const crm_conv2d *c, strip s, real *frame, real *points)
+{
+    isize pixel = whole_lanes(c->channels), point = point_size(strip_tiles(c), pixel);
+    for (isize image = s.image; image < s.image + s.images; image++)
+        for (isize tiles = s.row; tiles < s.row + s.rows; tiles++) {
+            view x = tile_row_inputs(c, image, tiles, frame);
+            for (isize tile = 0; tile < tiles_wide(c); tile++, points += pixel)
+                for (isize channel = 0; channel < pixel; channel += LANES)
+                    input_tile(x.pixels + tile * TILE * pixel + channel, x.row, pixel, points + channel, point);
+        }
+}
+
+#endif
