@@ -38,11 +38,11 @@ def rows(n, features):
 
 
 CASES = {
-    "reference CNN, batch 32": (REFERENCE, lambda: images(2560), 32),
-    "reference CNN, batch 128": (REFERENCE, lambda: images(2560), 128),
-    "MLP 64-64-10, batch 32": (mlp(64, 10), lambda: rows(3200, 64), 32),
-    "MLP 100-256-128-10, batch 200": (mlp(256, 128, 10), lambda: rows(8000, 100), 200),
-    "MLP 3072-512-256-10, batch 128": (mlp(512, 256, 10), lambda: rows(2560, 3072), 128),
+    "reference CNN, batch 32": (REFERENCE, lambda: images(5120), 32),
+    "reference CNN, batch 128": (REFERENCE, lambda: images(5120), 128),
+    "MLP 64-64-10, batch 32": (mlp(64, 10), lambda: rows(16000, 64), 32),
+    "MLP 100-256-128-10, batch 200": (mlp(256, 128, 10), lambda: rows(20000, 100), 200),
+    "MLP 3072-512-256-10, batch 128": (mlp(512, 256, 10), lambda: rows(5120, 3072), 128),
 }
 
 

@@ -23,6 +23,7 @@ cdef extern from "elementwise.h":
 
 cdef isize BLOCK = 16384  # elements a block
 cdef isize ROWS = 4       # gathered rows a block
+cdef double GATHER_WORK = 3  # an element from far away costs as much as so many multiplications
 
 
 def relu_forward(ndarray x, ndarray out, int n_threads):
@@ -83,7 +84,7 @@ def gather(ndarray source, ndarray indices, ndarray out, double scale, int n_thr
     cdef isize size = np.PyArray_SIZE(out) // max(count, 1), stride = np.PyArray_STRIDE(source, 0)
     cdef const char *data = np.PyArray_BYTES(source)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, <double>count * size, count)
+    cdef int threads = team(n_threads, GATHER_WORK * count * size, count)
     for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
         kernels.gather(data, stride, kind, rows, target, size, scale, block * ROWS, min((block + 1) * ROWS, count))
 

@@ -19,7 +19,7 @@ cdef extern from "softmax.h":
     const crm_softmax_kernels *crm_softmax_table[3][2]
 
 cdef isize ROWS = 16       # rows a block
-cdef double EXP_WORK = 20  # an exp costs as much as so many multiplications
+cdef double EXP_WORK = 30  # an exp costs as much as so many multiplications
 
 
 def softmax(ndarray logits, ndarray out, int n_threads):
@@ -38,7 +38,7 @@ def softmax(ndarray logits, ndarray out, int n_threads):
 
 def cross_entropy(ndarray logits, ndarray labels, ndarray weights, ndarray losses, ndarray hits, ndarray dlogits,
                   int n_threads):
-    """Softmax cross-entropy of each row, its hit and its gradient; see reference.cross_entropy."""
+    """Softmax cross-entropy of each row, its hit and its gradient, and weighted sums; see reference.cross_entropy."""
     cdef int type_number = real_of(logits, "logits")
     cdef const void *source = reads(logits, "logits", type_number, 2)
     cdef isize count = np.PyArray_DIM(logits, 0), classes = np.PyArray_DIM(logits, 1), block
@@ -60,6 +60,13 @@ def cross_entropy(ndarray logits, ndarray labels, ndarray weights, ndarray losse
     for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
         kernels.cross_entropy(source, targets, weight, loss, hit, gradient, classes, block * ROWS,
                               min((block + 1) * ROWS, count))
+    cdef double total = 0, right = 0, share
+    cdef isize i
+    for i in range(count):
+        share = (<const double *>weight)[i] if type_number == np.NPY_DOUBLE else (<const float *>weight)[i]
+        total += share * ((<double *>loss)[i] if type_number == np.NPY_DOUBLE else (<float *>loss)[i])
+        right += share * hit[i]
+    return total, right
 
 
 cdef int check_labels(const int64_t *labels, isize count, isize classes) except -1:

@@ -46,26 +46,22 @@ class SoftmaxCrossEntropy:
     """
 
     class Memory(NamedTuple):
-        """A loss and a hit for each row, and room for their products with the weights."""
+        """A loss and a hit for each row."""
 
         losses: Array
         hits: Array
-        products: Array
 
     def memory(self, batch_size: int, dtype: Any) -> Memory:
         """Buffers for batches of up to `batch_size` rows."""
-        return self.Memory(np.empty(batch_size, dtype), np.empty(batch_size, np.uint8), np.empty(batch_size, dtype))
+        return self.Memory(np.empty(batch_size, dtype), np.empty(batch_size, np.uint8))
 
     def evaluate(
         self, output: Array, target: Array, weights: Array, gradient: Array | None, memory: Memory, n_threads: int
     ) -> BatchResult:
         """Sum of weighted losses and hits of a batch; fills `gradient`, that of their sum, unless it is None."""
-        losses, hits, products = (array[: len(output)] for array in memory)
-        kernels.cross_entropy(output, target, weights, losses, hits, gradient, n_threads)
-        # Not np.dot, where BLAS may split the sum by its own threads: NumPy's order is fixed. No array is allocated.
-        loss = float(np.multiply(losses, weights, out=products).sum())
-        np.copyto(products, hits)
-        return BatchResult(loss, float(np.multiply(products, weights, out=products).sum()))
+        n = len(output)
+        losses, hits = memory.losses[:n], memory.hits[:n]
+        return BatchResult(*kernels.cross_entropy(output, target, weights, losses, hits, gradient, n_threads))
 
     def predict(self, output: Array, n_threads: int) -> Array:
         """Turn logits into probabilities, in place."""

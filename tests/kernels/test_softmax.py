@@ -50,6 +50,16 @@ def test_cross_entropy(kernel, dtype, shape):
     np.testing.assert_array_equal(hits, expected(shape, dtype)[1])
 
 
+def test_the_sums_are_weighted_and_of_float64(kernel, dtype):
+    logits, labels, weights = operands((33, 10), dtype)
+    losses, hits = np.empty(33, dtype), np.empty(33, np.uint8)
+    loss, right = kernel.cross_entropy(logits, labels, weights, losses, hits, None, 2)
+    assert isinstance(loss, float)
+    assert isinstance(right, float)
+    np.testing.assert_allclose(loss, sum(float(w) * float(l) for w, l in zip(weights, losses, strict=True)), rtol=1e-14)
+    np.testing.assert_allclose(right, sum(float(w) for w, hit in zip(weights, hits, strict=True) if hit), rtol=1e-14)
+
+
 def test_without_the_gradient_the_rest_is_the_same(kernel, dtype):
     operand = operands((33, 10), dtype)
     whole, part = cross_entropy(kernel, *operand), cross_entropy(kernel, *operand, gradient=False)

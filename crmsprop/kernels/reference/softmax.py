@@ -17,8 +17,10 @@ def softmax(logits: Array, out: Array, n_threads: int) -> None:
 @silent
 def cross_entropy(
     logits: Array, labels: Array, weights: Array, losses: Array, hits: Array, dlogits: Array | None, n_threads: int
-) -> None:
+) -> tuple[float, float]:
     """Softmax cross-entropy of each row, whether its largest logit is the label's, and the gradient.
+
+    Returns the sums over the rows of weight * loss and of weight * hit, in float64.
 
     Shapes: logits and dlogits (n, classes), labels (n,) int64, weights and losses (n,), hits (n,) uint8. `losses` are
     not weighted; ``dlogits = weights * (softmax(logits) - one_hot(labels))``, or None where it is not wanted.
@@ -33,3 +35,5 @@ def cross_entropy(
     if dlogits is not None:
         dlogits[...] = exponentials * (weights / sums)[:, None]
         dlogits[rows, labels] -= weights
+    wide = weights.astype(np.float64)
+    return float((wide * losses).sum()), float((wide * hits).sum())

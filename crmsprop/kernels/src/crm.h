@@ -31,6 +31,7 @@ typedef CRM_REAL real;
 #define UNROLL _Pragma("unroll")
 #else
 #define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL_LANES _Pragma("GCC unroll 16")
 #endif
 #else
 #define ALWAYS_INLINE static inline

@@ -156,15 +156,73 @@ ALWAYS_INLINE void tile_rows(const tile_function tiles[2][TILE_ROWS], operands o
 
 ALWAYS_INLINE isize panel_width(isize width) { return width <= LANES ? LANES : PANEL; }
 
-static inline void pack_panel(const real *w, isize ks, isize js, isize rows, isize width, real *panel)
+#if defined(__GNUC__) && !defined(__clang__)
+/* Rows become columns in log2(LANES) rounds: round d swaps the lanes with bit d set of row i with those without of row i + d. */
+ALWAYS_INLINE void transpose(vec rows[LANES])
 {
-    isize full = panel_width(width);
-    for (isize k = 0; k < rows; k++) {
+    lanes low, high, lane_number;
+    for (int j = 0; j < LANES; j++)
+        lane_number[j] = j;
+    UNROLL_LANES
+    for (int d = 1; d < LANES; d *= 2) {
+        lanes odd = (lane_number & d) != 0;
+        low = (~odd & lane_number) | (odd & (lane_number - d + LANES));
+        high = (~odd & (lane_number + d)) | (odd & (lane_number + LANES));
+        UNROLL_LANES
+        for (int i = 0; i < LANES; i++)
+            if (!(i & d)) {
+                vec a = rows[i], b = rows[i + d];
+                rows[i] = __builtin_shuffle(a, b, low);
+                rows[i + d] = __builtin_shuffle(a, b, high);
+            }
+    }
+}
+
+/* LANES rows of w, LANES elements each, as the columns of a panel. */
+NOINLINE void pack_square(const real *w, isize row, real *panel, isize full)
+{
+    vec rows[LANES];
+    UNROLL_LANES
+    for (int j = 0; j < LANES; j++)
+        rows[j] = load(w + j * row);
+    transpose(rows);
+    UNROLL_LANES
+    for (int k = 0; k < LANES; k++)
+        store(panel + k * full, rows[k]);
+}
+#else
+static inline void pack_square(const real *w, isize row, real *panel, isize full)
+{
+    for (isize j = 0; j < LANES; j++)
+        for (isize k = 0; k < LANES; k++)
+            panel[k * full + j] = w[j * row + k];
+}
+#endif
+
+static inline void pack_rows(const real *w, isize ks, isize js, isize rows, isize width, real *panel, isize full)
+{
+    for (isize k = 0; k < rows; k++)
         for (isize j = 0; j < width; j++)
             panel[k * full + j] = w[k * ks + j * js];
-        for (isize j = width; j < full; j++)
-            panel[k * full + j] = 0;
+}
+
+/* w is read along its rows (js = 1), as it is multiplied, or along its columns (ks = 1), transposed. */
+static inline void pack_panel(const real *w, isize ks, isize js, isize rows, isize width, real *panel)
+{
+    isize full = panel_width(width), squares = ks == 1 ? rows / LANES * LANES : 0, whole = width / LANES * LANES;
+    if (js == 1 && width == PANEL) {
+        for (isize k = 0; k < rows; k++)
+            for (isize j = 0; j < PANEL; j += LANES)
+                store(panel + k * PANEL + j, load(w + k * ks + j));
+        return;
     }
+    for (isize k = 0; width < full && k < rows; k++)
+        memset(panel + k * full + width, 0, (full - width) * sizeof(real));
+    for (isize k = 0; k < squares; k += LANES)
+        for (isize j = 0; j < whole; j += LANES)
+            pack_square(w + k + j * js, js, panel + k * full + j, full);
+    pack_rows(w + whole * js, ks, js, squares, width - whole, panel + whole, full);
+    pack_rows(w + squares * ks, ks, js, rows - squares, width, panel + squares * full, full);
 }
 
 #endif
