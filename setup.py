@@ -19,7 +19,10 @@ SOURCES = Path("crmsprop/kernels/src")
 # Extensions, each with its C sources.
 TOPICS = {
     **{name: [name] for name in ("rmsprop", "dense", "pool", "elementwise", "softmax")},
-    "conv2d": ["conv2d_forward", "conv2d_winograd", "conv2d_backward", "conv2d_sparse"],
+    "conv2d": [
+        *("conv2d_forward", "conv2d_winograd"),
+        *("conv2d_backward", "conv2d_sparse", "conv2d_winograd_backward"),
+    ],
 }
 REALS = {"f32": "float", "f64": "double"}
 LEVELS = {"baseline": [], "v3": ["-march=x86-64-v3"], "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}

@@ -41,10 +41,12 @@ cdef extern from "conv2d.h":
         crm_conv2d_task pack, reduce
         crm_conv2d_work chunk
     bint winograd_fits(const crm_conv2d *) noexcept nogil
+    bint winograd_backward_fits(const crm_conv2d *) noexcept nogil
     const crm_conv2d_forward *crm_conv2d_forward_table[3][2]
     const crm_conv2d_forward *crm_conv2d_winograd_table[3][2]
     const crm_conv2d_backward *crm_conv2d_backward_table[3][2]
     const crm_conv2d_backward *crm_conv2d_sparse_table[3][2]
+    const crm_conv2d_backward *crm_conv2d_winograd_backward_table[3][2]
 
 # A batch is cut into chunks of images, each with a partial weight gradient: this many, as long as they take no more
 # than so many bytes. By shapes only (and the width of the registers), so that threads change no bit.
@@ -129,9 +131,11 @@ cdef const crm_conv2d_forward *forward_kernels(const crm_conv2d *c, isize item) 
 
 
 cdef const crm_conv2d_backward *backward_kernels(const crm_conv2d *c, isize item) noexcept nogil:
-    """Behind a pool most outputs have no gradient; by shape alone."""
+    """By shape alone: behind a pool most outputs have no gradient."""
     if c.pool_h * c.pool_w > 1:
         return crm_conv2d_sparse_table[isa][item == 8]
+    if winograd_backward_fits(c):
+        return crm_conv2d_winograd_backward_table[isa][item == 8]
     return crm_conv2d_backward_table[isa][item == 8]
 
 

@@ -68,7 +68,24 @@ SPANS = [Case(x=(1, 21, 31, 1), kernel=(2, 2), filters=2), Case(x=(1, 2, 520, 1)
 EMPTY = [Case(x=(0, 5, 5, 2)), Case(x=(2, 5, 5, 0), bias=False), Case(filters=0), Case(x=(0, 5, 5, 2), pool=(2, 2))]
 PLAIN = [Case(), Case(bias=False), Case(relu=True), Case(bias=False, relu=True, padding=(1, 1, 1, 1))]
 PLAIN += [Case(x=(1, 6, 6, 5), filters=33, padding=(1, 1, 1, 1))]  # more gradients than one block of the reduction
-CASES = PLAIN + STRIDES + PADDINGS + POOLS + FILTERS + CHANNELS + COLUMNS + CHUNKS + SPANS + EMPTY
+WINOGRAD = [  # 3 x 3 of stride 1, 16 channels and filters or more: whole tiles, ragged ones, strips, panels, vectors
+    Case(x=(2, 6, 6, 16), filters=16),
+    Case(x=(2, 8, 8, 16), filters=16),
+    Case(x=(3, 8, 9, 17), filters=18, relu=True),
+    Case(x=(1, 6, 7, 33), filters=34, padding=(1, 1, 1, 1), relu=True),
+    Case(x=(2, 8, 8, 16), filters=32, padding=(2, 2, 2, 2), bias=False),
+    Case(x=(1, 6, 7, 20), filters=40, padding=(2, 0, 0, 1)),
+    Case(x=(1, 11, 10, 16), filters=17, padding=(0, 1, 2, 1)),
+    Case(x=(13, 8, 8, 16), filters=16),  # several images a strip, a ragged last one
+    Case(x=(2, 198, 5, 16), filters=16, relu=True),  # several strips an image
+    Case(x=(1, 5, 200, 16), filters=16, relu=True),  # a row of tiles longer than a strip
+    Case(x=(2, 9, 11, 16), filters=20, pool=(2, 2), relu=True),
+    Case(x=(3, 10, 12, 16), filters=16, padding=(1, 1, 1, 1), pool=(2, 1)),
+    Case(x=(1, 15, 14, 16), filters=33, pool=(4, 2), relu=True),
+    Case(x=(1, 6, 6, 16), filters=16, pool=(4, 4)),
+    Case(x=(0, 8, 8, 16), filters=16),
+]
+CASES = PLAIN + WINOGRAD + STRIDES + PADDINGS + POOLS + FILTERS + CHANNELS + COLUMNS + CHUNKS + SPANS + EMPTY
 
 
 def describe(case):

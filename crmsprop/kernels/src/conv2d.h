@@ -46,13 +46,17 @@ static inline int winograd_fits(const crm_conv2d *c)
 {
     isize tiled = (c->rows + 3) / 4 * 4 * ((c->columns + 3) / 4 * 4);
     return c->kernel_h == 3 && c->kernel_w == 3 && c->stride_h == 1 && c->stride_w == 1 && c->pad_top <= 2 &&
-           c->pad_left <= 2 && 4 % c->pool_h == 0 && 4 % c->pool_w == 0 && c->channels >= 8 && c->filters >= 8 &&
+           c->pad_left <= 2 && 4 % c->pool_h == 0 && 4 % c->pool_w == 0 && c->channels >= 16 && c->filters >= 16 &&
            tiled <= 2 * c->rows * c->columns;
 }
 
+/* Backward a chunk of images has sums at the points to pay for too: small images have too few tiles for that. */
+static inline int winograd_backward_fits(const crm_conv2d *c) { return winograd_fits(c) && c->rows * c->columns >= 36; }
+
 CRM_DISPATCH(crm_conv2d_forward, crm_conv2d_forward_table)
 CRM_DISPATCH(crm_conv2d_forward, crm_conv2d_winograd_table) /* where winograd_fits */
-CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_backward_table) /* without a pool */
-CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_sparse_table)   /* behind a pool */
+CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_backward_table)          /* without a pool */
+CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_sparse_table)            /* behind a pool */
+CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_winograd_backward_table) /* without, where winograd_backward_fits */
 
 #endif

@@ -9,11 +9,10 @@
  *            that meet a phase are contiguous in dy when their order is reversed, so that row_tile serves again.
  * Both read the gradient of the output, through the ReLU, in a zeroed frame that is wide enough for every tap.
  */
-#include "conv2d_image.h"
+#include "conv2d_partials.h"
 #include "tile.h"
 
 #define SPAN 512    /* pixels that one outer tile sums before it adds to the partial */
-#define REDUCE 1024 /* elements of the gradient a task of the sum over the chunks */
 
 static isize packed_size(const crm_conv2d *c)
 {
@@ -175,11 +174,7 @@ static void pack(const crm_conv2d *c, isize task)
 
 static isize pack_tasks(const crm_conv2d *c) { return c->dx ? 1 : 0; }
 
-/* ---- a chunk of images, and the sum over the chunks */
-
-static isize gradient_size(const crm_conv2d *c) { return (kernel_size(c) + 1) * c->filters; }
-
-static isize partial_size(const crm_conv2d *c) { return CEIL_DIV(gradient_size(c), LANES) * LANES; }
+/* ---- a chunk of images */
 
 static isize scratch_size(const crm_conv2d *c) { return frame_size(c) + spread_size(c) + c->filters; }
 
@@ -195,23 +190,6 @@ static void chunk(const crm_conv2d *c, isize number, void *scratch)
         add_dweight(c, x, dy + (b.top * b.width + b.left) * c->filters, b.width * c->filters, dweight);
         if (c->dx)
             fill_dx(c, image, b, dy);
-    }
-}
-
-static isize reduce_tasks(const crm_conv2d *c) { return CEIL_DIV(gradient_size(c), REDUCE); }
-
-static void reduce(const crm_conv2d *c, isize task)
-{
-    const real *partials = (const real *)c->partials;
-    isize chunks = CEIL_DIV(c->images, c->chunk), size = partial_size(c), weights = kernel_size(c) * c->filters;
-    for (isize i = task * REDUCE; i < MIN((task + 1) * REDUCE, gradient_size(c)); i++) {
-        real sum = 0;
-        for (isize k = 0; k < chunks; k++)
-            sum += partials[k * size + i];
-        if (i < weights)
-            ((real *)c->dweight)[i] = sum;
-        else if (c->dbias)
-            ((real *)c->dbias)[i - weights] = sum;
     }
 }
 

@@ -1,12 +1,12 @@
-/* What the Winograd passes of a 3 x 3 convolution share: strips of tiles, and their inputs at the 36 points. */
+/* What the Winograd passes of a 3 x 3 convolution share: strips of tiles, from their inputs to their outputs. */
 #ifndef CRM_CONV2D_WINOGRAD_H
 #define CRM_CONV2D_WINOGRAD_H
 
-#include "conv2d_image.h"
+#include "conv2d_pool.h"
 #include "tile.h"
 #include "winograd.h"
 
-#define STRIP 32       /* tiles that are multiplied at once, as long as the image has as many */
+#define STRIP 48       /* tiles that are multiplied at once, as long as the image has as many */
 #define SKEW (64 / 4)  /* reals between the points of a table: powers of two would meet in the same cache sets */
 
 /* Some tile rows of one image, or several whole images: all the tiles that one pass over the filters serves. */
@@ -73,7 +73,11 @@ static inline view tile_row_inputs(const crm_conv2d *c, isize image, isize tiles
         isize y = tiles * TILE + i - c->pad_top;
         const real *from = x + y * c->width * c->channels;
         real *to = frame + i * row + c->pad_left * pixel;
-        for (isize j = 0; y >= 0 && y < c->height && j < columns; j++)
+        if (y < 0 || y >= c->height)
+            continue;
+        if (pixel == c->channels)
+            memcpy(to, from, columns * pixel * sizeof(real));
+        for (isize j = 0; pixel != c->channels && j < columns; j++)
             memcpy(to + j * pixel, from + j * c->channels, c->channels * sizeof(real));
     }
     return (view){frame, row};
@@ -103,5 +107,109 @@ static inline void strip_inputs(const crm_conv2d *c, strip s, real *frame, real 
                     input_tile(x.pixels + tile * TILE * pixel + channel, x.row, pixel, points + channel, point);
         }
 }
+
+/* ---- one panel of filters for all tiles of a strip */
+
+static void products(const crm_conv2d *c, isize tiles, isize column, isize full, const real *inputs, real *sums)
+{
+    isize pixel = whole_lanes(c->channels), point = point_size(strip_tiles(c), pixel);
+    const real *weights = (const real *)c->packed + POINTS * c->channels * column;
+    for (isize k = 0; k < POINTS; k++) {
+        operands o = {.x = inputs + k * point,
+                      .w = weights + k * c->channels * full,
+                      .xm = pixel,
+                      .runs = 1,
+                      .length = c->channels};
+        target t = {.c = sums + k * point_size(strip_tiles(c), PANEL), .cm = full, .width = full};
+        tile_rows(row_tiles, o, t, tiles);
+    }
+}
+
+/* Where outputs of a tile go: the pixels of `out` that exist, `count` filters each. */
+typedef struct {
+    real *out;
+    isize row, pixel, rows, columns, count;
+    vec bias;
+    int relu;
+} destination;
+
+NOINLINE void output_tile(const real *sums, isize point, const destination *d)
+{
+    vec in[REACH][REACH], out[TILE][TILE];
+    for (isize k = 0; k < POINTS; k++)
+        in[k / REACH][k % REACH] = load(sums + k * point);
+    points_to_tile(in, out);
+    for (isize i = 0; i < d->rows; i++)
+        for (isize j = 0; j < d->columns; j++) {
+            real *to = d->out + i * d->row + j * d->pixel;
+            vec value = out[i][j] + d->bias;
+            if (d->relu)
+                value = relu_vec(value);
+            store_some(to, value, d->count);
+        }
+}
+
+/* The outputs of one row of tiles, from the sums of its first tile. `d` says where its first pixel goes. */
+static void output_tiles(const crm_conv2d *c, const real *sums, isize full, isize column, isize width, destination d)
+{
+    isize columns = d.columns;
+    real *out = d.out;
+    for (isize f = 0; f < width; f += LANES) {
+        d.count = MIN(d.count, width - f);
+        d.bias = c->bias ? load_some((const real *)c->bias + column + f, width - f) : (vec){0};
+        for (isize tile = 0; tile < tiles_wide(c); tile++) {
+            d.out = out + tile * TILE * d.pixel + f;
+            d.columns = MIN(TILE, columns - tile * TILE);
+            output_tile(sums + tile * full + f, point_size(strip_tiles(c), PANEL), &d);
+        }
+    }
+}
+
+/* Without a pool: straight to y. */
+static void store_row(const crm_conv2d *c, const real *sums, isize full, isize image, isize tiles, isize column)
+{
+    isize width = MIN(c->filters - column, PANEL), row = c->columns * c->filters;
+    destination d = {.out = (real *)c->y + ((image * c->rows + tiles * TILE) * c->columns) * c->filters + column,
+                     .row = row,
+                     .pixel = c->filters,
+                     .rows = MIN(TILE, c->rows - tiles * TILE),
+                     .columns = c->columns,
+                     .count = LANES,
+                     .relu = c->relu};
+    output_tiles(c, sums, full, column, width, d);
+}
+
+/* With one: to four rows of whole tiles, and from there. */
+static void store_pooled_row(const crm_conv2d *c, const real *sums, isize full, isize image, isize tiles, isize column,
+                             real *rows)
+{
+    isize width = MIN(c->filters - column, PANEL), row = tiles_wide(c) * TILE * full;
+    destination d = {.out = rows, .row = row, .pixel = full, .rows = TILE, .columns = tiles_wide(c) * TILE, .count = LANES};
+    output_tiles(c, sums, full, column, width, d);
+    isize first = tiles * TILE / c->pool_h, last = MIN((tiles + 1) * TILE / c->pool_h, pooled_rows(c));
+    for (isize p = first; p < last; p++)
+        pool_row(c, (output_rows){rows + (p - first) * c->pool_h * row, row, full}, image, p, column, width);
+}
+
+/* Reals of `rows` below. */
+static inline isize pool_size(const crm_conv2d *c) { return has_pool(c) ? TILE * TILE * tiles_wide(c) * PANEL : 0; }
+
+/* All outputs of a strip, from its inputs at the points; `sums` and `rows` are scratch. */
+static void strip_outputs(const crm_conv2d *c, strip s, const real *inputs, real *sums, real *rows)
+{
+    isize wide = tiles_wide(c), tiles = s.images * s.rows * wide;
+    for (isize column = 0; column < c->filters; column += PANEL) {
+        isize full = panel_width(MIN(c->filters - column, PANEL));
+        products(c, tiles, column, full, inputs, sums);
+        for (isize i = 0; i < s.images * s.rows; i++) {
+            isize image = s.image + i / s.rows, row = s.row + i % s.rows;
+            if (has_pool(c))
+                store_pooled_row(c, sums + i * wide * full, full, image, row, column, rows);
+            else
+                store_row(c, sums + i * wide * full, full, image, row, column);
+        }
+    }
+}
+
 
 #endif

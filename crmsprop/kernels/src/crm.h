@@ -78,9 +78,38 @@ ALWAYS_INLINE void store_bytes(unsigned char *to, lanes value) { *to = (unsigned
 ALWAYS_INLINE vec load(const real *from) { return *(const vec *)from; }
 ALWAYS_INLINE void store(real *to, vec value) { *(vec *)to = value; }
 
+ALWAYS_INLINE vec load_some(const real *from, isize count)
+{
+    real row[LANES] = {0};
+    if (count >= LANES)
+        return load(from);
+    memcpy(row, from, count * sizeof(real));
+    return load(row);
+}
+
+/* As many of the lanes of `value` as count. */
+ALWAYS_INLINE void store_some(real *to, vec value, isize count)
+{
+    if (count >= LANES)
+        store(to, value);
+    else
+        memcpy(to, &value, count * sizeof(real));
+}
+
 /* max(x, 0), NaN and -0 kept: a NaN must reach the loss, where training stops with an error. */
 ALWAYS_INLINE real relu(real x) { return x < 0 ? (real)0 : x; }
 ALWAYS_INLINE vec relu_vec(vec x) { return pick(greater((vec){0}, x), (vec){0}, x); }
+
+/* Ask for memory that a later loop will walk, while this one computes. */
+ALWAYS_INLINE void ask_for(const void *from, isize bytes)
+{
+#if defined(__GNUC__)
+    for (isize k = 0; k < bytes; k += 64)
+        __builtin_prefetch((const char *)from + k);
+#else
+    (void)from, (void)bytes;
+#endif
+}
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -54,17 +54,8 @@ GATHER(gather_uint8, uint8_t)
 GATHER(gather_float, float)
 GATHER(gather_double, double)
 
-#define LINE 64   /* bytes a cache line */
-#define AHEAD 4   /* rows lie anywhere in memory: ask for the beginning of one so long before it is needed */
+#define AHEAD 4 /* rows lie anywhere in memory: ask for the beginning of one so long before it is needed */
 #define BEGINNING 512
-
-ALWAYS_INLINE void ask_for(const char *row, isize bytes)
-{
-#if defined(__GNUC__)
-    for (isize k = 0; k < MIN(bytes, BEGINNING); k += LINE)
-        __builtin_prefetch(row + k);
-#endif
-}
 
 static void gather(const char *source, isize stride, int kind, const int64_t *indices, void *out, isize size, double scale,
                    isize begin, isize end)
@@ -73,7 +64,7 @@ static void gather(const char *source, isize stride, int kind, const int64_t *in
     for (isize i = begin; i < end; i++) {
         const char *row = source + indices[i] * stride;
         if (i + AHEAD < end)
-            ask_for(source + indices[i + AHEAD] * stride, bytes);
+            ask_for(source + indices[i + AHEAD] * stride, MIN(bytes, BEGINNING));
         real *to = (real *)out + i * size;
         if (kind == 'u')
             gather_uint8((const uint8_t *)row, to, size, (real)scale);
