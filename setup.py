@@ -18,7 +18,7 @@ from setuptools.command.build_ext import build_ext
 SOURCES = Path("crmsprop/kernels/src")
 # Extensions, each with its C sources.
 TOPICS = {
-    **{name: [name] for name in ("rmsprop", "dense", "pool", "elementwise", "softmax")},
+    **{name: [name] for name in ("rmsprop", "dense", "pool", "elementwise", "activation", "batch_norm", "softmax")},
     "conv2d": [
         *("conv2d_forward", "conv2d_winograd"),
         *("conv2d_backward", "conv2d_sparse", "conv2d_winograd_backward"),
@@ -45,7 +45,7 @@ class BuildKernels(build_ext):
         super().build_extensions()
 
     def build_extension(self, extension):
-        topic = extension.name.rpartition("_")[2]
+        topic = extension.name.rpartition("._")[2]
         extension.define_macros += self.macros()
         extension.extra_compile_args = [*self.openmp, *(["-O2", "-g0"] if self.gcc_like else [])]
         extension.extra_link_args = self.openmp if self.gcc_like else []

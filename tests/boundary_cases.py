@@ -103,6 +103,32 @@ def gather_arguments():
     return {"source": zeros(6, 4), "indices": zeros(3, dtype=I64), "out": zeros(3, 4), "scale": 1.0, "n_threads": 1}
 
 
+def activation_arguments():
+    return {"x": zeros(3, 4), "out": zeros(3, 4), "kind": "gelu", "slope": 0.5, "n_threads": 1}
+
+
+def activation_backward_arguments():
+    return {**{name: zeros(3, 4) for name in ("x", "out", "dy", "dx")}, "kind": "elu", "slope": 0.5, "n_threads": 1}
+
+
+def batch_norm_arguments():
+    channels = ("gamma", "beta", "running_mean", "running_variance", "mean", "scale")
+    return {"x": zeros(3, 4), **{name: zeros(4) for name in channels}, "out": zeros(3, 4), "epsilon": 0.1,
+            "decay": 0.9, "scratch": zeros(SCRATCH, dtype=F64), "n_threads": 1}  # fmt: skip
+
+
+def batch_norm_apply_arguments():
+    channels = ("gamma", "beta", "running_mean", "running_variance", "scale")
+    return {"x": zeros(3, 4), **{name: zeros(4) for name in channels}, "out": zeros(3, 4), "epsilon": 0.1,
+            "n_threads": 1}  # fmt: skip
+
+
+def batch_norm_backward_arguments():
+    return {"x": zeros(3, 4), "gamma": zeros(4), "mean": zeros(4), "scale": zeros(4), "dy": zeros(3, 4),
+            "dx": zeros(3, 4), "dgamma": zeros(4), "dbeta": zeros(4), "scratch": zeros(SCRATCH, dtype=F64),
+            "n_threads": 1}  # fmt: skip
+
+
 CALLS = {
     "rmsprop_step": Call(
         rmsprop_arguments,
@@ -126,6 +152,13 @@ CALLS = {
     "relu_backward": Call(
         lambda: {"out": zeros(3, 4), "dy": zeros(3, 4), "dx": zeros(3, 4), "n_threads": 1}, frozenset({"dx"})
     ),
+    "activation_forward": Call(activation_arguments, frozenset({"out"})),
+    "activation_backward": Call(activation_backward_arguments, frozenset({"dx"})),
+    "batch_norm_forward": Call(
+        batch_norm_arguments, frozenset({"running_mean", "running_variance", "mean", "scale", "out"})
+    ),
+    "batch_norm_apply": Call(batch_norm_apply_arguments, frozenset({"scale", "out"})),
+    "batch_norm_backward": Call(batch_norm_backward_arguments, frozenset({"dx", "dgamma", "dbeta"}), frozenset({"dx"})),
     "dropout": Call(
         lambda: {"x": zeros(3, 4), "out": zeros(3, 4), "rate": 0.5, "key": 7, "n_threads": 1}, frozenset({"out"})
     ),

@@ -43,7 +43,12 @@ def layer_pass(layer, x, params, dy=None, *, with_dx=True, run=None, stream=0, r
     """
     run = run or Run(training=True)
     site = Site(stream, x.shape[1:], len(x) + room, x.dtype, run.n_threads, True)
-    own = Own(params, [np.full_like(param, np.nan) for param in params], layer.memory(site))
+    learned = [p.learned for p in layer.parameters(x.shape[1:])]
+    grads = [np.full_like(param, np.nan) for param, has_one in zip(params, learned, strict=True) if has_one]
+    kept = [
+        param if has_one else param.copy() for param, has_one in zip(params, learned, strict=True)
+    ]  # moved in training
+    own = Own(kept, grads, layer.memory(site))
     out = np.full((len(x), *layer.output_shape(x.shape[1:])), np.nan, x.dtype)
     layer.forward(x, out, own, run)
     if dy is None:
@@ -99,7 +104,8 @@ def assert_layer_gradients(layer, input_shape, *, n=3, seed=0, run=None, left_ou
         return float(np.sum(layer_pass(layer, x, params, run=run).out * dy))
 
     assert_gradient(projection, x, result.dx, left_out=left_out)
-    for param, grad in zip(params, result.grads, strict=True):
+    learned = [param for param, p in zip(params, layer.parameters(input_shape), strict=True) if p.learned]
+    for param, grad in zip(learned, result.grads, strict=True):
         assert_gradient(projection, param, grad, left_out=left_out)
 
 
@@ -116,5 +122,5 @@ def assert_network_gradients(network, loss, x, target, run, *, weights=None, lef
     value(workspace.output_gradient(n))
     network.backward(workspace, run)
     analytic = {name: view.copy() for name, view in workspace.gradients.views.items()}
-    for name, view in network.arena.views.items():
+    for name, view in network.learned.items():
         assert_gradient(value, view, analytic[name], left_out=left_out)

@@ -22,6 +22,8 @@ MODULES = {
     "_pool": ("max_pool2d_forward", "max_pool2d_backward"),
     "_elementwise": ("relu_forward", "relu_backward", "dropout", "gather"),
     "_softmax": ("softmax", "cross_entropy"),
+    "_activation": ("activation_forward", "activation_backward"),
+    "_batch_norm": ("batch_norm_scratch", "batch_norm_forward", "batch_norm_apply", "batch_norm_backward"),
 }
 
 

@@ -143,7 +143,7 @@ class NetworkEstimator(FittedNetwork):
         self._fitted_on_uint8 = X.dtype == np.uint8
 
     def _train(self, data: DataSet, validation: DataSet | None, plan: Plan) -> None:
-        groups = [{"params": [view], "l2": self._penalty(name)} for name, view in self.network_.arena.views.items()]
+        groups = [{"params": [view], "l2": self._penalty(name)} for name, view in self.network_.learned.items()]
         stopping = EarlyStopping(patience=self.patience, restore_best=self.restore_best)
         callbacks = [*([stopping] if self.early_stopping else []), *([EpochPrinter()] if self.verbose else [])]
         callbacks += list(self.callbacks or [])

@@ -23,7 +23,7 @@ def summarize(network: Network, batch_size: int) -> str:
 
 
 def _row(network: Network, i: int) -> tuple[str, str, str, str]:
-    count = sum(parameter.size for name, parameter in network.parameters.items() if int(name.split(".")[0]) == i)
+    count = sum(view.size for name, view in network.learned.items() if int(name.split(".")[0]) == i)
     return (
         f"{i:{len(str(len(network.layers) - 1))}} {type(network.layers[i]).__name__}",
         describe_shape(network.shapes[i]),

@@ -25,6 +25,12 @@ active_kernels = check_choice(
 if TYPE_CHECKING or active_kernels == "reference":
     from crmsprop.kernels.reference import (
         RMSpropArrays,
+        activation_backward,
+        activation_forward,
+        batch_norm_apply,
+        batch_norm_backward,
+        batch_norm_forward,
+        batch_norm_scratch,
         conv2d_backward,
         conv2d_forward,
         conv2d_scratch,
@@ -45,6 +51,13 @@ if TYPE_CHECKING or active_kernels == "reference":
         softmax,
     )
 else:
+    from crmsprop.kernels._activation import activation_backward, activation_forward
+    from crmsprop.kernels._batch_norm import (
+        batch_norm_apply,
+        batch_norm_backward,
+        batch_norm_forward,
+        batch_norm_scratch,
+    )
     from crmsprop.kernels._conv2d import conv2d_backward, conv2d_forward, conv2d_scratch
     from crmsprop.kernels._dense import dense_backward, dense_forward, dense_scratch
     from crmsprop.kernels._elementwise import dropout, gather, relu_backward, relu_forward
@@ -60,8 +73,14 @@ else:
 
 __all__ = [
     "RMSpropArrays",
+    "activation_backward",
+    "activation_forward",
     "active_isa",
     "active_kernels",
+    "batch_norm_apply",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_norm_scratch",
     "conv2d_backward",
     "conv2d_forward",
     "conv2d_scratch",

@@ -1,10 +1,22 @@
 """Layers, losses and the network that they make: arrays in, arrays out, no training."""
 
+from crmsprop.nn.activations import ELU, GELU, LeakyReLU, Sigmoid, SiLU, Tanh
+from crmsprop.nn.batch_norm import BatchNorm
 from crmsprop.nn.conv2d import Conv2D
 from crmsprop.nn.dense import Dense
 from crmsprop.nn.dropout import Dropout
 from crmsprop.nn.flatten import Flatten
-from crmsprop.nn.initializers import GlorotUniform, Initializer, Zeros
+from crmsprop.nn.initializers import (
+    Dirac,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Initializer,
+    LeCunNormal,
+    Ones,
+    Zeros,
+)
 from crmsprop.nn.layer import Layer, Own, Parameter, Run, Site
 from crmsprop.nn.losses import Loss, SoftmaxCrossEntropy
 from crmsprop.nn.max_pool2d import MaxPool2D
@@ -13,22 +25,35 @@ from crmsprop.nn.relu import ReLU
 from crmsprop.nn.workspace import Workspace
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "BatchNorm",
     "Conv2D",
     "Dense",
+    "Dirac",
     "Dropout",
     "Flatten",
+    "GlorotNormal",
     "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
     "Initializer",
     "Layer",
+    "LeCunNormal",
+    "LeakyReLU",
     "Loss",
     "MaxPool2D",
     "Network",
+    "Ones",
     "Own",
     "Parameter",
     "ReLU",
     "Run",
+    "SiLU",
+    "Sigmoid",
     "Site",
     "SoftmaxCrossEntropy",
+    "Tanh",
     "Workspace",
     "Zeros",
 ]

@@ -40,6 +40,22 @@ class Zeros(Initializer):
 
 
 @dataclass(frozen=True)
+class Ones(Initializer):
+    """All ones: how the factors of a normalization start.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop.nn import Ones
+    >>> Ones()((2,), np.random.default_rng(0))
+    array([1., 1.])
+    """
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return np.ones(shape)
+
+
+@dataclass(frozen=True)
 class GlorotUniform(Initializer):
     """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010): how weights start, as in Keras.
 
@@ -56,6 +72,91 @@ class GlorotUniform(Initializer):
         fan_in, fan_out = fans(shape)
         limit = math.sqrt(6.0 / (fan_in + fan_out))
         return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
+class GlorotNormal(Initializer):
+    """Normal of deviation sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop.nn import GlorotNormal
+    >>> GlorotNormal()((100, 50), np.random.default_rng(0)).shape
+    (100, 50)
+    """
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return rng.normal(0.0, math.sqrt(2.0 / sum(fans(shape))), shape)
+
+
+@dataclass(frozen=True)
+class HeNormal(Initializer):
+    """Normal of deviation sqrt(2 / fan_in), for layers before a ReLU (He, Zhang, Ren and Sun, 2015).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop.nn import HeNormal
+    >>> HeNormal()((100, 50), np.random.default_rng(0)).shape
+    (100, 50)
+    """
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return rng.normal(0.0, math.sqrt(2.0 / fans(shape)[0]), shape)
+
+
+@dataclass(frozen=True)
+class HeUniform(Initializer):
+    """Uniform in +-sqrt(6 / fan_in), for layers before a ReLU (He, Zhang, Ren and Sun, 2015).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop.nn import HeUniform
+    >>> HeUniform()((100, 50), np.random.default_rng(0)).shape
+    (100, 50)
+    """
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        limit = math.sqrt(6.0 / fans(shape)[0])
+        return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
+class LeCunNormal(Initializer):
+    """Normal of deviation sqrt(1 / fan_in) (LeCun, Bottou, Orr and Müller, 1998).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop.nn import LeCunNormal
+    >>> LeCunNormal()((100, 50), np.random.default_rng(0)).shape
+    (100, 50)
+    """
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return rng.normal(0.0, math.sqrt(1.0 / fans(shape)[0]), shape)
+
+
+@dataclass(frozen=True)
+class Dirac(Initializer):
+    """Passes as many inputs on unchanged as there are outputs, by a 1 in the middle of the kernel; the rest is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop.nn import Dirac
+    >>> Dirac()((3, 3, 2, 5), np.random.default_rng(0))[1, 1]
+    array([[1., 0., 0., 0., 0.],
+           [0., 1., 0., 0., 0.]])
+    """
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        values = np.zeros(shape)
+        middle = tuple(size // 2 for size in shape[:-2])
+        values[middle] = np.eye(shape[-2], shape[-1])
+        return values
 
 
 #: The default of every layer's weights.

@@ -23,7 +23,7 @@ _MASK = (1 << 64) - 1
 
 @dataclass(frozen=True)
 class Parameter:
-    """One array that a layer learns.
+    """One array that a layer has in the network's arena: what it learns, or counts for itself, such as a running mean.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ class Parameter:
         Whether the L2 penalty applies: False for biases and the parameters of a normalization.
     l2 : float or None, default=None
         The layer's own penalty; None for the optimizer's.
+    learned : bool, default=True
+        Whether it has a gradient and the optimizer moves it; False for what the layer's forward pass moves in training.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Parameter:
     initializer: Initializer
     decays: bool = True
     l2: float | None = None
+    learned: bool = True
 
     @property
     def size(self) -> int:
@@ -66,8 +69,8 @@ class Site(NamedTuple):
 class Own(NamedTuple):
     """What is a layer's own in both passes.
 
-    `params` and `grads` are in the order of `Layer.parameters`, views into the network's arena and its gradients;
-    `memory` is what `Layer.memory` returned for this workspace.
+    `params` and `grads` are in the order of `Layer.parameters`, views into the network's arena and its gradients; what
+    is not learned has no gradient. `memory` is what `Layer.memory` returned for this workspace.
     """
 
     params: Sequence[Array]

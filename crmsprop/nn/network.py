@@ -32,7 +32,7 @@ class Network:
     parameters : dict of str to Parameter
         Keyed by the layer's index and the parameter's name, such as ``"0.weight"``.
     arena : Arena
-        Their values, views keyed alike; the workspace of a training has their gradients.
+        Their values, views keyed alike; the workspace of a training has the gradients of what is learned.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class Network:
         }
         self.arena = Arena({name: parameter.shape for name, parameter in self.parameters.items()}, dtype)
         self._operations = self._plan(fused)
-        learning = (i for i, operation in enumerate(self._operations) if operation.params)
+        learning = (i for i, operation in enumerate(self._operations) if operation.learned)
         self._first = next(learning, len(self._operations))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -87,7 +87,12 @@ class Network:
     @property
     def n_parameters(self) -> int:
         """Number of numbers that the network learns."""
-        return sum(parameter.size for parameter in self.parameters.values())
+        return sum(view.size for view in self.learned.values())
+
+    @property
+    def learned(self) -> dict[str, Array]:
+        """The views that have a gradient, in the order of the gradients: what an optimizer moves."""
+        return {name: view for name, view in self.arena.views.items() if self.parameters[name].learned}
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw every parameter afresh, in order."""
@@ -154,7 +159,8 @@ class Network:
         for layer, count in layers:
             names = [name for i in range(index, index + count) for name in names_of.get(i, [])]
             params = {name: self.arena.views[name] for name in names}
-            plan.append(Operation(index, layer, shape, self.shapes[index + count - 1], params))
+            learned = [name for name in names if self.parameters[name].learned]
+            plan.append(Operation(index, layer, shape, self.shapes[index + count - 1], params, learned))
             index += count
             shape = plan[-1].output_shape
         return plan

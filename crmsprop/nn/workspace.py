@@ -18,6 +18,7 @@ class Operation(NamedTuple):
     input_shape: Shape
     output_shape: Shape
     params: dict[str, Array]  # views into the arena by name, in the layer's order
+    learned: list[str]  # the names of those that have a gradient
 
 
 class Buffers(NamedTuple):
@@ -42,7 +43,7 @@ class Workspace:
         self.n_threads = n_threads
         self._operations = operations
         self._dtype = np.dtype(dtype)
-        #: Gradients by the names of the parameters, laid out as these are; None outside of training.
+        #: Gradients by the names of what is learned; None outside of training.
         self.gradients = _gradient_arena(operations, dtype) if training else None
         self.owned = [self._own(operation) for operation in operations]
         sizes = [math.prod(operation.output_shape) for operation in operations]
@@ -71,7 +72,7 @@ class Workspace:
         site = Site(
             operation.stream, operation.input_shape, self.batch_size, self._dtype, self.n_threads, self.training
         )
-        grads = [] if self.gradients is None else [self.gradients.views[name] for name in operation.params]
+        grads = [] if self.gradients is None else [self.gradients.views[name] for name in operation.learned]
         return Own(list(operation.params.values()), grads, operation.layer.memory(site))
 
     def _output_views(self, n: int) -> list[Array | None]:
@@ -96,7 +97,7 @@ class Workspace:
 
 
 def _gradient_arena(operations: Sequence[Operation], dtype: Any) -> Arena:
-    shapes = {name: view.shape for operation in operations for name, view in operation.params.items()}
+    shapes = {name: operation.params[name].shape for operation in operations for name in operation.learned}
     return Arena(shapes, dtype)
 
 

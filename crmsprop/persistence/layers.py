@@ -3,12 +3,18 @@
 from dataclasses import fields
 from typing import Any
 
+from crmsprop import nn
 from crmsprop.errors import FileFormatError
-from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, GlorotUniform, Layer, MaxPool2D, ReLU, Zeros
+from crmsprop.nn import Layer
 
-KNOWN: dict[str, type[Any]] = {
-    known.__name__: known for known in (Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, GlorotUniform, Zeros)
-}
+LAYERS = (
+    *(nn.BatchNorm, nn.Conv2D, nn.Dense, nn.Dropout, nn.Flatten, nn.MaxPool2D),
+    *(nn.ELU, nn.GELU, nn.LeakyReLU, nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Tanh),
+)
+INITIALIZERS = (
+    *(nn.Dirac, nn.GlorotNormal, nn.GlorotUniform, nn.HeNormal, nn.HeUniform, nn.LeCunNormal, nn.Ones, nn.Zeros),
+)
+KNOWN: dict[str, type[Any]] = {known.__name__: known for known in (*LAYERS, *INITIALIZERS)}
 
 
 def layer_to_config(layer: Any) -> dict[str, Any]:

@@ -135,25 +135,31 @@ def test_what_is_no_array_where_one_is_needed(name, bad):
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", [name for name, call in CALLS.items() if "scratch" in call.arguments()])
+WITH_SCRATCH = [name for name, call in CALLS.items() if "scratch" in call.arguments()]
+
+
+@pytest.mark.parametrize("name", WITH_SCRATCH)
 @pytest.mark.parametrize(
     ("scratch", "kind", "message"),
     [
-        (np.zeros(0, np.float32), ValueError, "scratch must have at least "),
-        (np.zeros(cases.SCRATCH, np.float64), TypeError, "scratch must be a float32 array"),
-        (np.zeros((2, cases.SCRATCH), np.float32), ValueError, "scratch must have 1 dimensions"),
-        (np.zeros(2 * cases.SCRATCH, np.float32)[::2], ValueError, "scratch must be C-contiguous"),
-        (cases.read_only(np.zeros(cases.SCRATCH, np.float32)), ValueError, "scratch must be writable"),
+        (lambda real: np.zeros(0, real), ValueError, "scratch must have at least "),
+        (lambda real: np.zeros(cases.SCRATCH, np.uint8), TypeError, "scratch must be a {} array"),
+        (lambda real: np.zeros((2, cases.SCRATCH), real), ValueError, "scratch must have 1 dimensions"),
+        (lambda real: np.zeros(2 * cases.SCRATCH, real)[::2], ValueError, "scratch must be C-contiguous"),
+        (lambda real: cases.read_only(np.zeros(cases.SCRATCH, real)), ValueError, "scratch must be writable"),
     ],
+    ids=["empty", "dtype", "2-d", "strided", "read-only"],
 )
 def test_a_scratch_that_will_not_do(name, scratch, kind, message):
-    arguments = CALLS[name].arguments() | {"scratch": scratch}
+    arguments = CALLS[name].arguments()
+    real = arguments["scratch"].dtype
+    arguments["scratch"] = scratch(real)
     for slot in slots(arguments):
         slot.get(arguments)[...] = 1
     found = cases.outcome(getattr(COMPILED, name), arguments)
     assert found is not None
     assert found[0] is kind
-    assert found[1].startswith(message)
+    assert found[1].startswith(message.format(real))
 
 
 # values that point outside of something

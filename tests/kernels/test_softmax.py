@@ -56,8 +56,9 @@ def test_the_sums_are_weighted_and_of_float64(kernel, dtype):
     loss, right = kernel.cross_entropy(logits, labels, weights, losses, hits, None, 2)
     assert isinstance(loss, float)
     assert isinstance(right, float)
-    np.testing.assert_allclose(loss, sum(float(w) * float(l) for w, l in zip(weights, losses, strict=True)), rtol=1e-14)
-    np.testing.assert_allclose(right, sum(float(w) for w, hit in zip(weights, hits, strict=True) if hit), rtol=1e-14)
+    rows = list(zip(weights.tolist(), losses.tolist(), hits.tolist(), strict=True))
+    np.testing.assert_allclose(loss, sum(weight * one for weight, one, _ in rows), rtol=1e-14)
+    np.testing.assert_allclose(right, sum(weight * hit for weight, _, hit in rows), rtol=1e-14)
 
 
 def test_without_the_gradient_the_rest_is_the_same(kernel, dtype):

@@ -4,7 +4,21 @@ import numpy as np
 import pytest
 from gradcheck import assert_layer_gradients, distinct, layer_pass, random_parameters
 
-from crmsprop.nn import Conv2D, Dense, Dropout, MaxPool2D, ReLU, Run
+from crmsprop.nn import (
+    ELU,
+    GELU,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Run,
+    Sigmoid,
+    SiLU,
+    Tanh,
+)
 from crmsprop.nn.conv2d import FusedConv2D
 from crmsprop.nn.dense import DenseReLU
 
@@ -50,7 +64,17 @@ SMALL = [
     (Dropout(0.5), (7,)),
     (Dropout(0.3), IMAGE),
     (Dropout(0.0), (7,)),
+    *((activation, (7,)) for activation in (GELU(), ELU(0.5), LeakyReLU(0.2), SiLU(), Tanh(), Sigmoid())),
+    (GELU(), IMAGE),
+    (BatchNorm(), (7,)),
+    (BatchNorm(epsilon=0.1), IMAGE),
+    (BatchNorm(), (2, 2, 17)),
+    (Conv2D(16, 3), (8, 8, 16)),
 ]
+
+ROW_BY_ROW = [
+    (layer, shape) for layer, shape in SMALL if not isinstance(layer, BatchNorm)
+]  # in training it is of the batch
 
 # Large enough that each kernel opens a parallel region (50,000 operations) and cuts its work into several blocks.
 LARGE = [
@@ -63,7 +87,10 @@ LARGE = [
     (MaxPool2D(3, stride=2), (32, 32, 8), 9),
     (ReLU(), (5001,), 20),
     (Dropout(0.4), (5001,), 20),
+    (GELU(), (1001,), 20),
+    (Conv2D(18, 3, padding="same"), (9, 8, 17), 13),
 ]
+BATCHES = [*LARGE, (BatchNorm(), (9, 11, 33), 23), (BatchNorm(), (9000,), 11), (BatchNorm(), (7,), 6000)]
 
 
 def small_case(layer, shape, dtype, n=5):
@@ -80,7 +107,7 @@ def test_gradients_to_the_input_and_to_every_parameter(layer, shape):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("layer", "shape"), SMALL, ids=repr)
+@pytest.mark.parametrize(("layer", "shape"), ROW_BY_ROW, ids=repr)
 def test_a_batch_gives_the_bits_of_its_rows_one_by_one(layer, shape, dtype):
     x, params, dy = small_case(layer, shape, dtype, n=11)
     run = Run(training=not isinstance(layer, Dropout))  # dropout draws by the place in the batch
@@ -104,7 +131,7 @@ def test_a_large_batch_gives_the_bits_of_its_rows(layer, shape, n, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("layer", "shape", "n"), LARGE, ids=repr)
+@pytest.mark.parametrize(("layer", "shape", "n"), BATCHES, ids=repr)
 def test_the_number_of_threads_changes_no_bit(layer, shape, n, dtype):
     x, params, dy = small_case(layer, shape, dtype, n)
     results = [

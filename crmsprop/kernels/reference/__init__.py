@@ -6,6 +6,13 @@ float32 or float64, unless said otherwise; arrays to be written are allocated by
 memory, from the ``*_scratch`` function of the same name; the twins need none.
 """
 
+from crmsprop.kernels.reference.activation import activation_backward, activation_forward
+from crmsprop.kernels.reference.batch_norm import (
+    batch_norm_apply,
+    batch_norm_backward,
+    batch_norm_forward,
+    batch_norm_scratch,
+)
 from crmsprop.kernels.reference.conv2d import conv2d_backward, conv2d_forward, conv2d_scratch
 from crmsprop.kernels.reference.dense import dense_backward, dense_forward, dense_scratch
 from crmsprop.kernels.reference.elementwise import dropout, gather, relu_backward, relu_forward
@@ -21,6 +28,12 @@ from crmsprop.kernels.reference.softmax import cross_entropy, softmax
 
 __all__ = [
     "RMSpropArrays",
+    "activation_backward",
+    "activation_forward",
+    "batch_norm_apply",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_norm_scratch",
     "conv2d_backward",
     "conv2d_forward",
     "conv2d_scratch",

@@ -1,0 +1,83 @@
+"""Batch normalization of rows of channels."""
+
+import numpy as np
+
+from crmsprop.kernels.reference import checks
+from crmsprop.kernels.reference.checks import Array, silent
+
+
+def batch_norm_scratch(rows: int, channels: int) -> int:
+    """Elements of float64 scratch that the kernels below need for up to `rows` rows."""
+    return 0
+
+
+@silent
+def batch_norm_forward(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    running_mean: Array,
+    running_variance: Array,
+    mean: Array,
+    scale: Array,
+    out: Array,
+    epsilon: float,
+    decay: float,
+    scratch: Array,
+    n_threads: int,
+) -> None:
+    """out = gamma * (x - mean) * scale + beta, where mean and scale are of the batch, for each channel.
+
+    Shapes: x and out (rows, channels), all others (channels,). Fills `mean` and ``scale = 1 / sqrt(variance +
+    epsilon)``, and moves the running statistics: ``running = decay * running + (1 - decay) * batch``. The variance is
+    that of the rows, divided by their number. Without rows nothing moves.
+    """
+    checks.check_batch_norm(x, gamma, beta, running_mean, running_variance, mean, scale, out)
+    if len(x):
+        wide = x.astype(np.float64)
+        means, variances = wide.mean(axis=0), wide.var(axis=0)
+        mean[...], scale[...] = means, 1 / np.sqrt(variances + epsilon)
+        running_mean[...] = decay * running_mean.astype(np.float64) + (1 - decay) * means
+        running_variance[...] = decay * running_variance.astype(np.float64) + (1 - decay) * variances
+    out[...] = (x - mean) * (gamma * scale) + beta
+
+
+@silent
+def batch_norm_apply(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array,
+    out: Array,
+    epsilon: float,
+    n_threads: int,
+) -> None:
+    """out = gamma * (x - running_mean) * scale + beta; fills ``scale = 1 / sqrt(running_variance + epsilon)``."""
+    checks.check_batch_norm_apply(x, gamma, beta, running_mean, running_variance, scale, out)
+    scale[...] = 1 / np.sqrt(running_variance.astype(np.float64) + epsilon)
+    out[...] = (x - running_mean) * (gamma * scale) + beta
+
+
+@silent
+def batch_norm_backward(
+    x: Array,
+    gamma: Array,
+    mean: Array,
+    scale: Array,
+    dy: Array,
+    dx: Array | None,
+    dgamma: Array,
+    dbeta: Array,
+    scratch: Array,
+    n_threads: int,
+) -> None:
+    """Gradients of batch_norm_forward, from the `mean` and `scale` that it filled; `dx` may be None."""
+    checks.check_batch_norm_backward(x, gamma, mean, scale, dy, dx, dgamma, dbeta)
+    normal = (x - mean) * scale
+    dgamma[...] = (dy * normal).sum(axis=0, dtype=np.float64)
+    dbeta[...] = dy.sum(axis=0, dtype=np.float64)
+    if dx is not None:
+        count = x.dtype.type(max(len(x), 1))
+        dx[...] = gamma * scale * (dy - dbeta / count - normal * (dgamma / count))

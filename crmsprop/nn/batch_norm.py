@@ -1,0 +1,97 @@
+"""Batch normalization."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from crmsprop import kernels
+from crmsprop.errors import check_real
+from crmsprop.nn.arena import aligned_zeros
+from crmsprop.nn.initializers import Ones, Zeros
+from crmsprop.nn.layer import Array, Layer, Own, Parameter, Run, Shape, Site
+
+
+class BatchNormMemory(NamedTuple):
+    """Mean and 1 / deviation of each channel in the running batch, and float64 sums."""
+
+    mean: Array
+    scale: Array
+    scratch: Array
+
+
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """Each channel to mean 0 and deviation 1, then times gamma and plus beta, which are learned (Ioffe, Szegedy, 2015).
+
+    In training by the mean and the variance of the batch (over samples, height and width; divided by their number),
+    which also move running ones: ``running = decay * running + (1 - decay) * batch``. In prediction by those.
+    L2 and weight decay leave gamma and beta alone.
+
+    Parameters
+    ----------
+    epsilon : float, default=1e-5
+        Added to the variance, in (0, inf).
+    decay : float, default=0.9
+        Of the running statistics, in [0, 1). Keras's ``momentum``; 1 minus torch's.
+
+    Examples
+    --------
+    >>> from crmsprop.nn import BatchNorm
+    >>> [parameter.name for parameter in BatchNorm().parameters((8, 8, 32))]
+    ['gamma', 'beta', 'running_mean', 'running_variance']
+    """
+
+    epsilon: float = 1e-5
+    decay: float = 0.9
+
+    def __post_init__(self) -> None:
+        check_real("epsilon", self.epsilon, "(0, inf)")
+        check_real("decay", self.decay, "[0, 1)")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if not input_shape:
+            raise ValueError("BatchNorm needs samples of at least one number, got shape ()")
+        return input_shape
+
+    def parameters(self, input_shape: Shape) -> tuple[Parameter, ...]:
+        shape = input_shape[-1:]
+        return (
+            Parameter("gamma", shape, Ones(), decays=False),
+            Parameter("beta", shape, Zeros(), decays=False),
+            Parameter("running_mean", shape, Zeros(), learned=False),
+            Parameter("running_variance", shape, Ones(), learned=False),
+        )
+
+    def memory(self, site: Site) -> BatchNormMemory:
+        channels = site.input_shape[-1]
+        rows = site.batch_size * math.prod(site.input_shape[:-1])
+        size = kernels.batch_norm_scratch(rows, channels) if site.training else 0
+        return BatchNormMemory(
+            aligned_zeros(channels, site.dtype), aligned_zeros(channels, site.dtype), aligned_zeros(size, np.float64)
+        )
+
+    def flops(self, input_shape: Shape) -> int:
+        return 2 * math.prod(input_shape)
+
+    def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
+        (mean, scale, scratch), n = own.memory, run.n_threads
+        gamma, beta, *running = own.params
+        rows, targets = _rows(x), _rows(out)
+        if run.training:
+            moved = (running[0], running[1], mean, scale)
+            kernels.batch_norm_forward(rows, gamma, beta, *moved, targets, self.epsilon, self.decay, scratch, n)
+        else:
+            kernels.batch_norm_apply(rows, gamma, beta, running[0], running[1], scale, targets, self.epsilon, n)
+
+    def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
+        mean, scale, scratch = own.memory
+        (dgamma, dbeta), targets = own.grads, None if dx is None else _rows(dx)
+        given = (_rows(x), own.params[0], mean, scale, _rows(dy))
+        kernels.batch_norm_backward(*given, targets, dgamma, dbeta, scratch, run.n_threads)
+
+
+def _rows(images: Array) -> Array:
+    """Pixels, or samples, as rows of channels."""
+    return images.reshape(-1, images.shape[-1]) if images.size else images.reshape(0, images.shape[-1])
