@@ -1,7 +1,16 @@
 """Train neural networks on a CPU, from scikit-learn, with a compiled, threaded RMSprop."""
 
-from crmsprop.estimators import CNNClassifier, MLPClassifier, load
+from crmsprop.estimators import CNNClassifier, MLPClassifier, NetworkClassifier, load
 from crmsprop.optimizer import RMSprop, rmsprop_update
 from crmsprop.versions import __version__, show_versions
 
-__all__ = ["CNNClassifier", "MLPClassifier", "RMSprop", "__version__", "load", "rmsprop_update", "show_versions"]
+__all__ = [
+    "CNNClassifier",
+    "MLPClassifier",
+    "NetworkClassifier",
+    "RMSprop",
+    "__version__",
+    "load",
+    "rmsprop_update",
+    "show_versions",
+]

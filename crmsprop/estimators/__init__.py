@@ -3,5 +3,6 @@
 from crmsprop.estimators.cnn import CNNClassifier
 from crmsprop.estimators.loading import load
 from crmsprop.estimators.mlp import MLPClassifier
+from crmsprop.estimators.network import NetworkClassifier
 
-__all__ = ["CNNClassifier", "MLPClassifier", "load"]
+__all__ = ["CNNClassifier", "MLPClassifier", "NetworkClassifier", "load"]

@@ -30,8 +30,9 @@ from crmsprop.training import DataSet, Plan, Training, train
 class NetworkEstimator(FittedNetwork):
     """Base of all estimators: a stack of layers, its loss, and RMSprop."""
 
-    #: Whether X holds images even where image_shape is None.
+    #: Whether X may hold images even where image_shape is None, and whether a flat row then is one.
     _takes_images = False
+    _rows_are_images = False
 
     # A parameter of every subclass, among its own.
     image_shape: Sequence[int] | None
@@ -104,7 +105,7 @@ class NetworkEstimator(FittedNetwork):
         if self._takes_images or image_shape:
             X, image_shape = rows_of_images(X, image_shape)
         X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=False)
-        if image_shape is None and self._takes_images:
+        if image_shape is None and self._rows_are_images:
             image_shape = (1, X.shape[1], 1)
         if image_shape is not None:
             check_row_length(X, image_shape)

@@ -53,7 +53,7 @@ class CNNClassifier(NetworkClassifierBase):
     True
     """
 
-    _takes_images = True
+    _takes_images = _rows_are_images = True
 
     filters: Sequence[int] = (32, 64)
     kernel_size: int | tuple[int, int] = 3

@@ -11,15 +11,18 @@ from crmsprop.errors import FileFormatError
 from crmsprop.estimators.cnn import CNNClassifier
 from crmsprop.estimators.inputs import Array, checked_image_shape
 from crmsprop.estimators.mlp import MLPClassifier
+from crmsprop.estimators.network import NetworkClassifier
 from crmsprop.estimators.saving import KIND, NOT_STORED
 from crmsprop.files import read_container
-from crmsprop.nn import Network
-from crmsprop.persistence import network_from_parts
+from crmsprop.nn import Layer, Network
+from crmsprop.persistence import MAX_LAYERS, layer_from_config, network_from_parts
 from crmsprop.schedules import schedule_from_config
 from crmsprop.training import COLUMNS
 
 #: The only classes that a file can name.
-ESTIMATORS: dict[str, type[Any]] = {known.__name__: known for known in (CNNClassifier, MLPClassifier)}
+ESTIMATORS: dict[str, type[Any]] = {
+    known.__name__: known for known in (CNNClassifier, MLPClassifier, NetworkClassifier)
+}
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -95,7 +98,15 @@ def _parameters_from_config(kind: type[Any], parameters: Any) -> dict[str, Any]:
         raise FileFormatError(f"its parameters must be those of {kind.__name__}, got {parameters!r:.200}")
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in parameters.items()}
     values["schedule"] = schedule_from_config(parameters["schedule"])
+    if "layers" in parameters:
+        values["layers"] = _layers_from_config(parameters["layers"])
     return values
+
+
+def _layers_from_config(layers: Any) -> list[Layer]:
+    if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
+        raise FileFormatError(f"its layers must be a list of at most {MAX_LAYERS}, got {layers!r:.100}")
+    return [layer_from_config(layer) for layer in layers]
 
 
 def _checked_history(history: Any) -> dict[str, list[float | None]]:

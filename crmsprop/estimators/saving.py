@@ -11,11 +11,14 @@ from crmsprop.errors import warn_user
 from crmsprop.estimators.inputs import Array
 from crmsprop.files import DTYPE_NAMES, write_container
 from crmsprop.nn import Network
-from crmsprop.persistence import network_to_parts
+from crmsprop.persistence import layer_to_config, network_to_parts
 from crmsprop.schedules import schedule_to_config
 
 #: What the container calls our files.
 KIND = "model"
+
+#: Parameters that are stored as configurations of their own.
+OBJECTS = ("schedule", "layers")
 
 #: Parameters that hold live objects: a file cannot bring them back.
 NOT_STORED = ("callbacks",)
@@ -51,7 +54,9 @@ def _parameters_to_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
         stored["random_state"] = None
     if stored["dtype"] is not None:
         stored["dtype"] = np.dtype(stored["dtype"]).name
-    return {name: value if name == "schedule" else _plain(value) for name, value in stored.items()}
+    if "layers" in stored:
+        stored["layers"] = [layer_to_config(layer) for layer in stored["layers"]]
+    return {name: value if name in OBJECTS else _plain(value) for name, value in stored.items()}
 
 
 def _plain(value: Any) -> Any:

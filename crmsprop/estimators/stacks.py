@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from crmsprop.errors import check_choice, check_integer, check_real
-from crmsprop.nn import Conv2D, Dense, Dropout, Layer, MaxPool2D, ReLU
+from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, Network, ReLU
 from crmsprop.nn.layer import Shape
 
 ACTIVATIONS: dict[str, tuple[Layer, ...]] = {"relu": (ReLU(),), "identity": ()}
@@ -35,6 +35,15 @@ def convolution_layers(
             layers.append(pool)
             shape = pool.output_shape(shape)
     return layers
+
+
+def with_output(layers: Sequence[Layer], input_shape: Shape, n_outputs: int) -> list[Layer]:
+    """Return `layers` and a Dense layer of `n_outputs` units, behind a Flatten where they end in images."""
+    if not isinstance(layers, Sequence) or isinstance(layers, str | bytes):
+        raise TypeError(f"layers must be a sequence of layers, got {layers!r:.100}")
+    shape = Network(layers, input_shape).output_shape if layers else input_shape
+    flatten = [Flatten()] if len(shape) != 1 else []
+    return [*layers, *flatten, Dense(n_outputs)]
 
 
 def activation_layers(activation: str) -> tuple[Layer, ...]:

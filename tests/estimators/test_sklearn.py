@@ -11,12 +11,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from crmsprop import CNNClassifier, MLPClassifier
+from crmsprop import CNNClassifier, MLPClassifier, NetworkClassifier
+from crmsprop.nn import GELU, BatchNorm, Dense
 from crmsprop.schedules import StepDecay
 
 CHECKED = [
     MLPClassifier((16,), max_epochs=40, batch_size=64, learning_rate=0.01),
     CNNClassifier((4,), dense_units=(16,), max_epochs=40, batch_size=64, learning_rate=0.01),
+    NetworkClassifier([Dense(16), BatchNorm(), GELU()], max_epochs=40, batch_size=64, learning_rate=0.01),
 ]
 
 

@@ -1,0 +1,124 @@
+"""NetworkClassifier: any stack, on rows and on images, through search, copy and file."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+import crmsprop
+from crmsprop import MLPClassifier, NetworkClassifier
+from crmsprop.nn import GELU, BatchNorm, Conv2D, Dense, Dropout, Flatten, HeNormal, LeakyReLU, MaxPool2D, ReLU, Tanh
+
+FAST = {"max_epochs": 3, "batch_size": 16, "random_state": 0}
+IMAGE_LAYERS = [
+    *(Conv2D(4, 3, padding="same", use_bias=False, initializer=HeNormal()), MaxPool2D(2), BatchNorm(decay=0.5), GELU()),
+    *(Flatten(), Dense(8), LeakyReLU(0.1), Dropout(0.2)),
+]
+
+
+def test_the_layers_of_an_mlp_give_the_bits_of_an_mlp(cases):
+    X, y = cases.rows()
+    mlp = MLPClassifier((9, 5), dropout=0.25, **FAST).fit(X, y)
+    layers = [Dense(9), ReLU(), Dropout(0.25), Dense(5), ReLU(), Dropout(0.25)]
+    network = NetworkClassifier(layers, **FAST).fit(X, y)
+    assert network.predict_proba(X).tobytes() == mlp.predict_proba(X).tobytes()
+
+
+def test_without_layers_it_is_linear(cases):
+    X, y = cases.rows()
+    model = NetworkClassifier(**FAST).fit(X, y)
+    assert model.network_.layers == (Dense(3),)
+
+
+def test_images_in_every_form_give_the_same_bits(cases):
+    X, y = cases.images()
+    flat = X.reshape(len(X), -1)
+    four = NetworkClassifier(IMAGE_LAYERS, **FAST).fit(X, y)
+    rows = NetworkClassifier(IMAGE_LAYERS, image_shape=X.shape[1:], **FAST).fit(flat, y)
+    assert rows.predict_proba(flat).tobytes() == four.predict_proba(X).tobytes()
+    assert four.image_shape_ == X.shape[1:]
+
+
+def test_a_stack_that_ends_in_images_is_flattened(cases):
+    X, y = cases.images()
+    model = NetworkClassifier([Conv2D(2, 3)], **FAST).fit(X, y)
+    assert [type(layer) for layer in model.network_.layers] == [Conv2D, Flatten, Dense]
+
+
+def test_running_statistics_move_in_training_and_not_in_prediction(cases):
+    X, y = cases.images()
+    model = NetworkClassifier(IMAGE_LAYERS, **FAST).fit(X, y)
+    before = model.network_.arena.flat.copy()
+    assert not np.array_equal(model.network_.arena.views["2.running_mean"], np.zeros(4))
+    model.predict(X)
+    model.evaluate(X, y)
+    assert np.array_equal(model.network_.arena.flat, before)
+
+
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_the_number_of_threads_changes_no_bit(n_threads):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (96, 12, 12, 3), np.uint8), np.arange(96) % 3
+    layers = [Conv2D(16, 3, padding="same"), GELU(), Conv2D(16, 3, padding="same"), MaxPool2D(2), BatchNorm(), Tanh()]
+    one, more = (
+        NetworkClassifier(layers, n_threads=threads, max_epochs=2, random_state=0).fit(X, y)
+        for threads in (1, n_threads)
+    )
+    assert more.network_.arena.flat.tobytes() == one.network_.arena.flat.tobytes()
+
+
+def test_a_prediction_does_not_depend_on_its_neighbours(cases):
+    X, y = cases.images()
+    model = NetworkClassifier(IMAGE_LAYERS, **FAST).fit(X, y)
+    whole = model.predict_proba(X)
+    assert all(model.predict_proba(X[i : i + 1]).tobytes() == whole[i].tobytes() for i in (0, 30, 60))
+
+
+def test_copies_and_files(cases, tmp_path):
+    X, y = cases.images()
+    model = NetworkClassifier(IMAGE_LAYERS, **FAST).fit(X, y)
+    path = tmp_path / "model.crms"
+    model.save(path)
+    for again in (crmsprop.load(path), pickle.loads(pickle.dumps(model))):
+        assert again.predict_proba(X).tobytes() == model.predict_proba(X).tobytes()
+        assert list(again.layers) == IMAGE_LAYERS
+        assert again.summary() == model.summary()
+    fresh = clone(model)
+    assert not hasattr(fresh, "network_")
+    assert fresh.fit(X, y).predict_proba(X).tobytes() == model.predict_proba(X).tobytes()
+
+
+def test_a_search_over_stacks(cases):
+    X, y = cases.rows(n=60)
+    grid = {"layers": [[Dense(4), GELU()], [BatchNorm(), Dense(6), Tanh()]], "rho": [0.5, 0.9]}
+    search = GridSearchCV(NetworkClassifier(**FAST), grid, cv=2).fit(X, y)
+    assert len(search.cv_results_["params"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (5, "layers must be a sequence of layers, got 5"),
+        ("Dense", "layers must be a sequence of layers, got 'Dense'"),
+        ([Dense(3), "ReLU"], r"layers\[1\] must be a Layer, got 'ReLU'"),
+        ([Dense(3), Conv2D(2, 3)], r"layers\[1\], Conv2D\(.*\), does not fit the shape \(3\): .*images"),
+        ([Dense], r"layers\[0\] must be a Layer, got <class"),
+    ],
+)
+def test_a_stack_that_will_not_do(cases, layers, message):
+    X, y = cases.rows()
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        NetworkClassifier(layers, **FAST).fit(X, y)
+
+
+def test_a_layer_of_ones_own_can_be_trained_and_not_saved(cases, tmp_path):
+    class Mine(ReLU):
+        """A ReLU by another name."""
+
+    X, y = cases.rows()
+    model = NetworkClassifier([Dense(4), Mine()], **FAST).fit(X, y)
+    with pytest.raises(TypeError, match=r"^layers must be of crmsprop's own classes to be saved, got"):
+        model.save(tmp_path / "model.crms")
+    assert list(tmp_path.iterdir()) == []
