@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from benches.harness import interleave, save
-from benches.network_contenders import CONTENDERS, PACKAGES, REFERENCE, mlp
+from benches.network_contenders import CONTENDERS, PACKAGES, REFERENCE, WIDE, mlp
 from crmsprop.datasets import load_cifar10
 
 ROWS = []
@@ -40,6 +40,7 @@ def rows(n, features):
 CASES = {
     "reference CNN, batch 32": (REFERENCE, lambda: images(5120), 32),
     "reference CNN, batch 128": (REFERENCE, lambda: images(5120), 128),
+    "wide CNN, batch 256": (WIDE, lambda: images(2560), 256),
     "MLP 64-64-10, batch 32": (mlp(64, 10), lambda: rows(16000, 64), 32),
     "MLP 100-256-128-10, batch 200": (mlp(256, 128, 10), lambda: rows(20000, 100), 200),
     "MLP 3072-512-256-10, batch 128": (mlp(512, 256, 10), lambda: rows(5120, 3072), 128),

@@ -1,9 +1,9 @@
 """Training and prediction of one network by crmsprop and by everybody else.
 
-A network is a list of layers: ("conv", filters, size), ("pool", size), ("relu",), ("flatten",), ("dense", units) and
-("dropout", rate), on images of 0..255 as uint8 or on rows of float32. Every contender has `train`, which trains one
-epoch in batches of a random order with RMSprop and returns its mean loss, and `predict`, which takes and returns NumPy.
-One whose library is missing raises ImportError when it is made.
+A network is a list of layers: ("conv", filters, size, padding), ("pool", size), ("norm",), ("relu",), ("gelu",),
+("flatten",), ("dense", units) and ("dropout", rate), on images of 0..255 as uint8 or on rows of float32. Every
+contender has `train`, which trains one epoch in batches of a random order with RMSprop and returns its mean loss, and
+`predict`, which takes and returns NumPy. One whose library is missing raises ImportError when it is made.
 """
 
 from abc import ABC, abstractmethod
@@ -12,9 +12,25 @@ from typing import Any
 import numpy as np
 
 REFERENCE = [
-    ("conv", 32, 3), ("relu",), ("pool", 2), ("conv", 64, 3), ("relu",), ("pool", 2), ("flatten",),
+    ("conv", 32, 3, "valid"), ("relu",), ("pool", 2), ("conv", 64, 3, "valid"), ("relu",), ("pool", 2), ("flatten",),
     ("dense", 128), ("relu",), ("dropout", 0.5), ("dense", 10),
 ]  # fmt: skip
+
+WIDE = [
+    ("conv", 24, 2, "valid"), ("gelu",),
+    *(layer for filters in (32, 128, 128) for layer in (
+        ("conv", filters, 3, "same"), ("pool", 2), ("norm",), ("gelu",),
+        ("conv", filters, 3, "same"), ("norm",), ("gelu",),
+    )),
+    ("pool", 3), ("flatten",), ("dense", 10),
+]  # fmt: skip
+
+
+def output_size(size: int, kind: str, numbers: list[Any]) -> int:
+    """Pixels along a side of the image behind a layer."""
+    if kind == "pool":
+        return size // numbers[0]
+    return size - numbers[1] + 1 if kind == "conv" and numbers[2] == "valid" else size
 
 
 def mlp(*sizes: int) -> list[tuple[Any, ...]]:
@@ -46,15 +62,29 @@ class Contender(ABC):
 
 
 class Crmsprop(Contender):
-    """Through CNNClassifier.fit or MLPClassifier.fit."""
+    """Through the fit of CNNClassifier, MLPClassifier or, for what these do not have, NetworkClassifier."""
 
     def build(self):
-        from crmsprop import CNNClassifier, MLPClassifier
+        from crmsprop import CNNClassifier, MLPClassifier, NetworkClassifier, nn
 
         dense = [layer[1] for layer in self.layers if layer[0] == "dense"][:-1]
         dropout = next((layer[1] for layer in self.layers if layer[0] == "dropout"), 0.0)
         common = {"dropout": dropout, "max_epochs": 1, "batch_size": self.batch, "random_state": 0}
-        if self.layers[0][0] == "conv":
+        if ("norm",) in self.layers:
+            kinds = {
+                "conv": nn.Conv2D,
+                "pool": nn.MaxPool2D,
+                "norm": nn.BatchNorm,
+                "gelu": nn.GELU,
+                "flatten": nn.Flatten,
+            }
+            layers = [
+                nn.Conv2D(*numbers[:2], padding=numbers[2]) if kind == "conv" else kinds[kind](*numbers)
+                for kind, *numbers in self.layers[:-1]
+            ]
+            common.pop("dropout")
+            self.model = NetworkClassifier(layers, **common)
+        elif self.layers[0][0] == "conv":
             filters = [layer[1] for layer in self.layers if layer[0] == "conv"]
             self.model = CNNClassifier(filters, padding="valid", dense_units=dense, **common)
         else:
@@ -81,12 +111,16 @@ class Torch(Contender):
         shape, modules = self.X.shape[1:], []
         channels, size = (shape[2], shape[0]) if len(shape) == 3 else (shape[0], 1)
         for kind, *numbers in self.layers:
+            size = output_size(size, kind, numbers)
             if kind == "conv":
-                modules.append(torch.nn.Conv2d(channels, numbers[0], numbers[1]))
-                channels, size = numbers[0], size - numbers[1] + 1
+                modules.append(torch.nn.Conv2d(channels, numbers[0], numbers[1], padding=numbers[2]))
+                channels = numbers[0]
             elif kind == "pool":
                 modules.append(torch.nn.MaxPool2d(numbers[0]))
-                size //= numbers[0]
+            elif kind == "norm":
+                modules.append(torch.nn.BatchNorm2d(channels))
+            elif kind in ("relu", "gelu"):
+                modules.append(torch.nn.ReLU() if kind == "relu" else torch.nn.GELU())
             elif kind == "flatten":
                 modules.append(torch.nn.Flatten())
                 channels *= size * size
@@ -94,7 +128,7 @@ class Torch(Contender):
                 modules.append(torch.nn.Linear(channels, numbers[0]))
                 channels = numbers[0]
             else:
-                modules.append(torch.nn.ReLU() if kind == "relu" else torch.nn.Dropout(numbers[0]))
+                modules.append(torch.nn.Dropout(numbers[0]))
         model = torch.nn.Sequential(*modules)
         self.model = model.to(memory_format=torch.channels_last) if self.channels_last else model
         self.optimizer = torch.optim.RMSprop(self.model.parameters(), 1e-3, 0.9, 1e-8, foreach=True)
@@ -149,9 +183,11 @@ class Keras(Contender):
 
         keras.utils.set_random_seed(0)
         makers = {
-            "conv": lambda filters, size: keras.layers.Conv2D(filters, size),
+            "conv": lambda filters, size, padding: keras.layers.Conv2D(filters, size, padding=padding),
             "pool": keras.layers.MaxPooling2D,
+            "norm": lambda: keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5),
             "relu": lambda: keras.layers.Activation("relu"),
+            "gelu": lambda: keras.layers.Activation("gelu"),
             "flatten": keras.layers.Flatten,
             "dense": keras.layers.Dense,
             "dropout": keras.layers.Dropout,
@@ -173,6 +209,8 @@ class Jax(Contender):
     """JAX and optax under jit."""
 
     def build(self):
+        if ("norm",) in self.layers:
+            raise ImportError("no batch normalization in JAX itself")
         import jax
         import optax
 
@@ -181,11 +219,10 @@ class Jax(Contender):
         shape = self.X.shape[1:]
         channels, size = (shape[2], shape[0]) if len(shape) == 3 else (shape[0], 1)
         for kind, *numbers in self.layers:
+            size = output_size(size, kind, numbers)
             if kind == "conv":
                 self.params.append(self._glorot(rng, (numbers[1], numbers[1], channels, numbers[0])))
-                channels, size = numbers[0], size - numbers[1] + 1
-            elif kind == "pool":
-                size //= numbers[0]
+                channels = numbers[0]
             elif kind == "flatten":
                 channels *= size * size
             elif kind == "dense":
