@@ -9,16 +9,14 @@
  */
 #include "conv2d_winograd.h"
 
-/* ---- weights at the points: for each panel of filters points[k][channel][filter of the panel] */
-
-static isize packed_size(const crm_conv2d *c) { return POINTS * c->channels * CEIL_DIV(c->filters, PANEL) * PANEL; }
+static isize packed_size(const crm_conv2d *c) { return panels_size(c->channels, c->filters); }
 
 static isize pack_tasks(const crm_conv2d *c) { return CEIL_DIV(c->filters, PANEL); }
 
 static void pack(const crm_conv2d *c, isize task)
 {
     isize column = task * PANEL, width = MIN(c->filters - column, PANEL), full = panel_width(width);
-    real *packed = (real *)c->packed + POINTS * c->channels * column;
+    real *packed = packed_panel(c, c->channels, column);
     for (isize channel = 0; channel < c->channels; channel++)
         for (isize f = 0; f < width; f += LANES) {
             const real *weight = (const real *)c->weight + channel * c->filters + column + f;
@@ -27,7 +25,7 @@ static void pack(const crm_conv2d *c, isize task)
                 taps[tap / 3][tap % 3] = load_some(weight + tap * c->channels * c->filters, width - f);
             filter_to_points(taps, points);
             for (isize k = 0; k < POINTS; k++)
-                store(packed + (k * c->channels + channel) * full + f, points[k / REACH][k % REACH]);
+                store(packed + k * point_size(c->channels, full) + channel * full + f, points[k / REACH][k % REACH]);
         }
 }
 

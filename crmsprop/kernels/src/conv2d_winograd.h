@@ -38,8 +38,9 @@ static inline strip nth_strip(const crm_conv2d *c, isize number, isize first, is
     return s;
 }
 
-/* A table of values at the points: `point` reals from one to the next, a row of channels for each tile. */
-ALWAYS_INLINE isize point_size(isize tiles, isize channels) { return tiles * channels + SKEW; }
+/* Tables of values at the points: so many reals from one point to the next, for rows of channels: of each tile the inputs,
+ * of each input channel the weights. */
+ALWAYS_INLINE isize point_size(isize rows, isize channels) { return rows * channels + SKEW; }
 ALWAYS_INLINE isize points_size(const crm_conv2d *c, isize channels)
 {
     return POINTS * point_size(strip_tiles(c), channels);
@@ -108,15 +109,26 @@ static inline void strip_inputs(const crm_conv2d *c, strip s, real *frame, real 
         }
 }
 
+/* ---- weights at the points, panel by panel: points[k][input channel][output channel of the panel] */
+
+ALWAYS_INLINE isize panels_size(isize inputs, isize outputs)
+{
+    return POINTS * point_size(inputs, PANEL) * CEIL_DIV(outputs, PANEL);
+}
+ALWAYS_INLINE real *packed_panel(const crm_conv2d *c, isize inputs, isize column)
+{
+    return (real *)c->packed + POINTS * point_size(inputs, PANEL) * (column / PANEL);
+}
+
 /* ---- one panel of filters for all tiles of a strip */
 
 static void products(const crm_conv2d *c, isize tiles, isize column, isize full, const real *inputs, real *sums)
 {
     isize pixel = whole_lanes(c->channels), point = point_size(strip_tiles(c), pixel);
-    const real *weights = (const real *)c->packed + POINTS * c->channels * column;
+    const real *weights = packed_panel(c, c->channels, column);
     for (isize k = 0; k < POINTS; k++) {
         operands o = {.x = inputs + k * point,
-                      .w = weights + k * c->channels * full,
+                      .w = weights + k * point_size(c->channels, full),
                       .xm = pixel,
                       .runs = 1,
                       .length = c->channels};

@@ -99,7 +99,7 @@ static void add_products(const crm_conv2d *c, isize tiles, const real *inputs, c
                           .wk = dy,
                           .runs = 1,
                           .length = tiles};
-            target t = {.c = sums + k * c->channels * c->filters + column,
+            target t = {.c = sums + k * point_size(c->channels, c->filters) + column,
                         .cm = c->filters,
                         .width = MIN(c->filters - column, PANEL),
                         .add = 1};
@@ -111,7 +111,7 @@ static void add_products(const crm_conv2d *c, isize tiles, const real *inputs, c
 
 static isize packed_size(const crm_conv2d *c)
 {
-    return POINTS * whole_lanes(c->filters) * CEIL_DIV(c->channels, PANEL) * PANEL;
+    return panels_size(whole_lanes(c->filters), c->channels);
 }
 
 static isize pack_tasks(const crm_conv2d *c) { return c->dx ? CEIL_DIV(c->channels, PANEL) : 0; }
@@ -132,21 +132,24 @@ static void pack(const crm_conv2d *c, isize task)
 {
     isize column = task * PANEL, width = MIN(c->channels - column, PANEL), full = panel_width(width);
     isize filters = whole_lanes(c->filters);
-    real *packed = (real *)c->packed + POINTS * filters * column;
+    real *packed = packed_panel(c, filters, column);
     for (isize filter = 0; filter < filters; filter++)
         for (isize j = 0; j < width; j += LANES) {
             vec taps[3][3], points[REACH][REACH];
             turned_taps(c, filter, column + j, width - j, taps);
             filter_to_points(taps, points);
             for (isize k = 0; k < POINTS; k++)
-                store(packed + (k * filters + filter) * full + j, points[k / REACH][k % REACH]);
+                store(packed + k * point_size(filters, full) + filter * full + j, points[k / REACH][k % REACH]);
         }
 }
 
 /* ---- a chunk of images */
 
 /* Reals of the weight gradient at the points. */
-static isize points_sum(const crm_conv2d *c) { return CEIL_DIV(POINTS * c->channels * c->filters, LANES) * LANES; }
+static isize points_sum(const crm_conv2d *c)
+{
+    return CEIL_DIV(POINTS * point_size(c->channels, c->filters), LANES) * LANES;
+}
 
 static isize frames_size(const crm_conv2d *c, const crm_conv2d *t) { return strip_images(c) * gradient_size(t); }
 
@@ -172,7 +175,7 @@ static void sums_to_taps(const crm_conv2d *c, const real *sums, real *dweight)
     for (isize i = 0; i < plane; i += LANES) {
         vec points[REACH][REACH], taps[3][3];
         for (isize k = 0; k < POINTS; k++)
-            points[k / REACH][k % REACH] = load_some(sums + k * plane + i, plane - i);
+            points[k / REACH][k % REACH] = load_some(sums + k * point_size(c->channels, c->filters) + i, plane - i);
         points_to_filter(points, taps);
         for (isize tap = 0; tap < 9; tap++)
             store_some(dweight + tap * plane + i, taps[tap / 3][tap % 3], plane - i);
