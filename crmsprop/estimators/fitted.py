@@ -15,7 +15,15 @@ from crmsprop.estimators.parameters import TrainingParameters
 from crmsprop.estimators.saving import save
 from crmsprop.estimators.summary import summarize
 from crmsprop.nn import Loss, Network
-from crmsprop.training import Batches, DataSet, Evaluator, History, evaluation_batch
+from crmsprop.training import DataSet, Evaluator, History, predict
+
+
+#: Arrays of at most so many elements, of these dtypes, skip scikit-learn's checks if they are as fit saw them.
+PLAIN_SIZE = 1 << 15
+PLAIN_DTYPES = frozenset(np.dtype(dtype) for dtype in DTYPES)
+
+#: For data that is only predicted.
+NO_TARGET = np.zeros(0, np.int64)
 
 
 class FittedNetwork(TrainingParameters):
@@ -138,6 +146,8 @@ class FittedNetwork(TrainingParameters):
 
     def _check_data(self, X: Any, y: Any = None) -> tuple[Array, Any]:
         """Validate data of the kind that fit has seen."""
+        if y is None and self._is_plain(X):
+            return X.reshape(len(X), self.n_features_in_), None
         X = native(X)
         if self._image_shape is not None:
             X, _ = rows_of_images(X, self._image_shape)
@@ -148,22 +158,32 @@ class FittedNetwork(TrainingParameters):
         check_same_kind(X, self._fitted_on_uint8, self._image_shape)
         return X, y
 
+    def _is_plain(self, X: Any) -> bool:
+        """Whether scikit-learn's checks, which take longer than a small network, would find nothing to do or to say."""
+        return (
+            type(X) is np.ndarray
+            and 0 < X.size <= PLAIN_SIZE
+            and (X.dtype == np.uint8) == self._fitted_on_uint8
+            and X.dtype in PLAIN_DTYPES
+            and X.shape[1:] in ((self.n_features_in_,), self._image_shape)
+            and not hasattr(self, "feature_names_in_")
+            and bool(np.isfinite(X).all())
+        )
+
     def _outputs(self, X: Any) -> Array:
         """Return what the loss makes of the network's outputs, shape (n_samples, n_outputs)."""
         check_is_fitted(self)
         X, _ = self._check_data(X)
         check_finite_in(X, self.network_.dtype)
         n_threads = kernels.effective_n_threads(self.n_threads)
-        data = self._data_set(X, np.zeros(len(X), np.int64))
-        batches = Batches(data, evaluation_batch(self.network_), self.network_.dtype, n_threads)
-        workspace = self.network_.workspace(batches.batch_size, n_threads)
-        outputs = np.empty((len(X), *self.network_.output_shape), self.network_.dtype)
-        start = 0
-        for batch in batches.in_order():
-            outputs[start : start + len(batch.x)] = self.network_.forward(batch.x, workspace)
-            start += len(batch.x)
-        bad = np.flatnonzero(~np.isfinite(outputs).all(axis=-1))
-        if bad.size:
-            rule = "X must be of the scale that the network was trained on"
-            raise ValueError(f"{rule}: the outputs for sample {bad[0]} are not finite")
+        data = self._data_set(X, NO_TARGET)
+        outputs = predict(self.network_, data.x, data.scale, n_threads)
+        if not np.isfinite(outputs).all():
+            self._refuse_outputs(outputs)
         return self._loss().predict(outputs, n_threads)
+
+    @staticmethod
+    def _refuse_outputs(outputs: Array) -> None:
+        bad = np.flatnonzero(~np.isfinite(outputs).all(axis=-1))
+        rule = "X must be of the scale that the network was trained on"
+        raise ValueError(f"{rule}: the outputs for sample {bad[0]} are not finite")

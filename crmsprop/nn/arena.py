@@ -52,5 +52,5 @@ def aligned_zeros(size: int, dtype: Any) -> Array:
     """Return zeros of shape (size,) whose address is a multiple of ALIGNMENT."""
     dtype = np.dtype(dtype)
     raw = np.zeros(size * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
+    start = -raw.__array_interface__["data"][0] % ALIGNMENT  # .ctypes takes a microsecond more
     return raw[start : start + size * dtype.itemsize].view(dtype)

@@ -1,5 +1,6 @@
 """A stack of layers: shapes, parameters, the forward pass and the backward pass."""
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,10 @@ from crmsprop.nn.arena import Arena
 from crmsprop.nn.fusion import fuse
 from crmsprop.nn.layer import Array, Layer, Parameter, Run, Shape, describe_shape
 from crmsprop.nn.workspace import Operation, Workspace
+
+#: A network keeps so many workspaces of at most so many bytes between predictions: to make one costs more than a row.
+SPARES = 8
+SPARE_BYTES = 1 << 20
 
 
 class Network:
@@ -31,6 +36,8 @@ class Network:
         Output shape of each layer.
     parameters : dict of str to Parameter
         Keyed by the layer's index and the parameter's name, such as ``"0.weight"``.
+    largest_array : int
+        Elements of the largest array that a pass reads or writes for one sample.
     arena : Arena
         Their values, views keyed alike; the workspace of a training has the gradients of what is learned.
 
@@ -69,6 +76,9 @@ class Network:
         self._operations = self._plan(fused)
         learning = (i for i, operation in enumerate(self._operations) if operation.learned)
         self._first = next(learning, len(self._operations))
+        shapes = (self.input_shape, *(operation.output_shape for operation in self._operations))
+        self.largest_array = max(math.prod(shape) for shape in shapes)
+        self._spare: list[Workspace] = []
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The parameters once, and every view made anew: a view that is copied by itself no longer belongs to the arena.
@@ -78,11 +88,6 @@ class Network:
     def output_shape(self) -> Shape:
         """Shape of the output of one sample."""
         return self.shapes[-1]
-
-    @property
-    def largest_array(self) -> int:
-        """Elements of the largest array that a pass reads or writes for one sample."""
-        return max(math.prod(shape) for shape in (self.input_shape, *(one.output_shape for one in self._operations)))
 
     @property
     def n_parameters(self) -> int:
@@ -102,6 +107,19 @@ class Network:
     def workspace(self, batch_size: int, n_threads: int = 1, training: bool = False) -> Workspace:
         """Return memory for batches of up to `batch_size` samples on `n_threads` threads."""
         return Workspace(self._operations, batch_size, self.dtype, n_threads, training)
+
+    def borrow_workspace(self, batch_size: int, n_threads: int) -> Workspace:
+        """Return a workspace for prediction that nobody else uses now: a spare one where one fits, else a new one."""
+        with contextlib.suppress(IndexError):
+            spare = self._spare.pop()  # atomic, as append is: callers may be threads
+            if spare.batch_size >= batch_size and spare.n_threads == n_threads:
+                return spare
+        return self.workspace(batch_size, n_threads)
+
+    def return_workspace(self, workspace: Workspace) -> None:
+        """Take back what `borrow_workspace` gave, for the next call; large ones are dropped."""
+        if workspace.nbytes <= SPARE_BYTES and len(self._spare) < SPARES:
+            self._spare.append(workspace)
 
     def forward(self, x: Array, workspace: Workspace, run: Run | None = None) -> Array:
         """Return the output for a batch, a view into the workspace that the next batch overwrites.

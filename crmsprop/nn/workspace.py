@@ -57,6 +57,11 @@ class Workspace:
         #: What each operation read in the last forward pass: the backward pass reads it again.
         self.inputs: list[Array] = []
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the buffers of a prediction, without what the layers have of their own."""
+        return sum(buffer.nbytes for buffer in self._turns)
+
     def buffers(self, n: int) -> Buffers:
         """Return the buffers, cut to the first `n` samples."""
         if n not in self._views:

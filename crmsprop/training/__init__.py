@@ -2,9 +2,10 @@
 
 from crmsprop.training.batches import Batch, Batches, DataSet
 from crmsprop.training.callback import Callback
-from crmsprop.training.evaluation import EVALUATION_BATCH, Evaluator, evaluation_batch
+from crmsprop.training.evaluation import EVALUATION_BATCH, Evaluator
 from crmsprop.training.history import COLUMNS, History, new_history
 from crmsprop.training.loop import Plan, Training, train
+from crmsprop.training.prediction import predict
 
 __all__ = [
     "COLUMNS",
@@ -17,7 +18,7 @@ __all__ = [
     "History",
     "Plan",
     "Training",
-    "evaluation_batch",
     "new_history",
+    "predict",
     "train",
 ]

@@ -177,7 +177,9 @@ def test_float32_is_near_float64(layer, shape):
     single = layer_pass(layer, x.astype("f4"), [p.astype("f4") for p in params], dy.astype("f4"))
     for a, b in zip((single.out, single.dx, *single.grads), (exact.out, exact.dx, *exact.grads), strict=True):
         assert a.dtype == np.float32
-        np.testing.assert_allclose(a, b, rtol=0, atol=2e-6 * max(1, np.abs(b).max()))
+        # Winograd's sums round a little more.
+        tolerance = 1e-5 if layer == Conv2D(16, 3) else 2e-6
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1, np.abs(b).max()))
 
 
 class _WrongScale(ReLU):

@@ -1,0 +1,43 @@
+"""Outputs of a network for samples as the user gave them."""
+
+from typing import Any
+
+import numpy as np
+
+from crmsprop import kernels
+from crmsprop.nn import Network
+from crmsprop.training.evaluation import evaluation_batch
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def predict(network: Network, x: Array, scale: float, n_threads: int) -> Array:
+    """Return the network's outputs for all samples; several threads may predict with one network at once.
+
+    Parameters
+    ----------
+    network : Network
+    x : ndarray of shape (n, *input_shape)
+        uint8, float32 or float64, C-contiguous and aligned; read where it is if nothing is to be changed.
+    scale : float
+        Factor on x.
+    n_threads : int
+
+    Returns
+    -------
+    ndarray of shape (n, *output_shape)
+    """
+    size = max(1, min(evaluation_batch(network), len(x)))
+    workspace = network.borrow_workspace(size, n_threads)
+    outputs = np.empty((len(x), *network.output_shape), network.dtype)
+    as_it_is = x.dtype == network.dtype and scale == 1.0
+    buffer = None if as_it_is else np.empty((size, *x.shape[1:]), network.dtype)
+    for start in range(0, len(x), size):
+        part = x[start : start + size]
+        if buffer is not None:
+            rows = np.arange(len(part))
+            kernels.gather(part, rows, buffer[: len(part)], scale, n_threads)
+            part = buffer[: len(part)]
+        outputs[start : start + size] = network.forward(part, workspace)
+    network.return_workspace(workspace)
+    return outputs
