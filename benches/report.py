@@ -112,6 +112,54 @@ def training_section(document: dict[str, Any]) -> str:
     return "\n".join([*lines, "", _conditions(document)])
 
 
+def predict_section(document: dict[str, Any]) -> str:
+    """Prediction against the peers."""
+    rows = document["rows"]
+    names = list(dict.fromkeys(name for row in rows for name in row["seconds"]))
+    lines = [
+        "## Prediction",
+        "",
+        "    CRMSPROP_TEST_CIFAR10=DATA_HOME python -m pytest -c benches/pytest.ini benches/bench_predict.py",
+        "",
+        "Microseconds a call, NumPy in and out through each library's public call; in brackets how many times as long "
+        "as crmsprop takes.",
+        "",
+        "| network | " + " | ".join(names) + " |",
+        "|---|" + "---|" * len(names),
+    ]
+    for row in rows:
+        seconds = row["seconds"]
+        cells = [
+            "-" if name not in seconds else f"{seconds[name] * 1e6:,.0f} ({seconds[name] / seconds['crmsprop']:.1f})"
+            for name in names
+        ]
+        lines.append(f"| {row['case']} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", _conditions(document)])
+
+
+def kernels_section(document: dict[str, Any]) -> str:
+    """Each kernel against the machine."""
+    products = [row for row in document["rows"] if "gflops" in row]
+    others = [row for row in document["rows"] if "gbytes" in row]
+    lines = [
+        "## Kernels",
+        "",
+        "    python -m pytest -c benches/pytest.ini benches/bench_kernels.py",
+        "",
+        "One thread, float32. Operations are those of the direct sum, of which Winograd and the sparse gradients skip "
+        "most: they can pass the peak.",
+        "",
+        "| product | GFLOP/s | of the FMA peak |",
+        "|---|---|---|",
+        *(f"| {row['case']} | {row['gflops']:.0f} | {row['of_peak']:.2f} |" for row in products),
+        "",
+        "| other | GB/s | of a copy's |",
+        "|---|---|---|",
+        *(f"| {row['case']} | {row['gbytes']:.1f} | {row['of_copy']:.2f} |" for row in others),
+    ]
+    return "\n".join([*lines, "", _conditions(document)])
+
+
 def _conditions(document: dict[str, Any]) -> str:
     machine, versions = document["machine"], document["versions"]
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -121,7 +169,12 @@ def _conditions(document: dict[str, Any]) -> str:
     )
 
 
-SECTIONS = {"training": training_section, "rmsprop": rmsprop_section}
+SECTIONS = {
+    "training": training_section,
+    "predict": predict_section,
+    "kernels": kernels_section,
+    "rmsprop": rmsprop_section,
+}
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ from crmsprop.estimators.summary import summarize
 from crmsprop.nn import Loss, Network
 from crmsprop.training import DataSet, Evaluator, History, predict
 
-
 #: Arrays of at most so many elements, of these dtypes, skip scikit-learn's checks if they are as fit saw them.
 PLAIN_SIZE = 1 << 15
 PLAIN_DTYPES = frozenset(np.dtype(dtype) for dtype in DTYPES)
