@@ -1,24 +1,19 @@
-/* Max-pooling on its own, for windows of any size and stride; conv2d.c has the kind that is fused into a convolution.
+/* Max-pooling on its own, for windows of any size and stride; conv2d_pool.h has the kind that is fused into a convolution.
  *
- * One image a call. The inner loop runs over channels, which lie side by side, so the compiler vectorizes it. The first
- * of equal values wins, and a NaN wins over every number, as in torch.
+ * One image a call, one vector of channels after another. The first of equal values wins, and a NaN wins over every
+ * number, as in torch.
  */
 #include "crm.h"
 #include "pool.h"
+#include "window.h"
 
-static void pool_window(const crm_pool *p, const real *window, real *RESTRICT out, unsigned char *RESTRICT argmax)
+static void pool_window(const crm_pool *p, const real *values, real *out, unsigned char *argmax)
 {
-    for (isize c = 0; c < p->channels; c++) {
-        out[c] = window[c];
-        argmax[c] = 0;
-    }
-    for (isize place = 1; place < p->pool_h * p->pool_w; place++) {
-        const real *value = window + (place / p->pool_w * p->width + place % p->pool_w) * p->channels;
-        for (isize c = 0; c < p->channels; c++) {
-            int wins = (value[c] > out[c]) | (value[c] != value[c]);
-            argmax[c] = wins ? (unsigned char)place : argmax[c];
-            out[c] = wins ? value[c] : out[c];
-        }
+    window w = {p->pool_h, p->pool_w, p->width * p->channels, p->channels};
+    for (isize c = 0; c < p->channels; c += LANES) {
+        lanes place;
+        vec best = largest(w, values + c, p->channels - c, &place);
+        store_largest(best, place, p->channels - c, out + c, argmax + c);
     }
 }
 
@@ -38,14 +33,14 @@ static void backward(const crm_pool *p, isize image)
     memset((real *)p->dx + image * size, 0, size * sizeof(real));
     for (isize y = 0; y < p->rows; y++)
         for (isize x = 0; x < p->columns; x++) {
-            real *window =
+            real *target =
                 (real *)p->dx + ((image * p->height + y * p->stride_h) * p->width + x * p->stride_w) * p->channels;
             isize from = ((image * p->rows + y) * p->columns + x) * p->channels;
             const real *dy = (const real *)p->dy + from;
             for (isize c = 0; c < p->channels; c++) {
                 isize place = p->argmax[from + c];
                 if (place < p->pool_h * p->pool_w) /* a place that no forward pass wrote must not be written to */
-                    window[(place / p->pool_w * p->width + place % p->pool_w) * p->channels + c] += dy[c];
+                    target[(place / p->pool_w * p->width + place % p->pool_w) * p->channels + c] += dy[c];
             }
         }
 }
