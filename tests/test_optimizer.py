@@ -338,6 +338,20 @@ def test_a_group_that_is_changed_and_thawed_goes_on_from_its_own_state():
         assert_allclose(param, follower.columns[0], rtol=1e-12)
 
 
+def test_a_thawed_group_has_no_gradients_of_before():
+    params = [normal(4, seed) for seed in range(2)]
+    groups = [{"params": param} for param in params]
+    halfway = RMSprop(groups, accumulate_steps=2)
+    halfway.step([np.full(4, 100.0)] * 2)
+    optimizer = RMSprop([{**groups[0], "frozen": True}, groups[1]], accumulate_steps=2)
+    optimizer.load_state_dict(halfway.state_dict())
+    optimizer.step([None, np.ones(4)])
+    optimizer.set_group(0, frozen=False)
+    for _ in range(2):
+        optimizer.step([np.ones(4)] * 2)
+    assert_allclose(optimizer.mean_squares[0], 0.1, rtol=1e-12)
+
+
 def test_frozen_gradients_are_no_part_of_the_global_norm():
     params, others = [np.ones(2), np.ones(2)], [np.ones(2), np.ones(2)]
     RMSprop([{"params": params[:1]}, {"params": params[1:], "frozen": True}], global_clip_norm=1.0).step(

@@ -147,6 +147,17 @@ def test_changes_of_a_group():
     assert np.allclose(optimizer.params[0], -0.1 / np.sqrt(0.1))  # the rate of the beginning
 
 
+def test_a_change_of_a_group_that_is_refused_late_changes_nothing():
+    params = [np.ones(3), np.ones(4)]
+    optimizer = RMSprop([{"params": param} for param in params])
+    params[1].flags.writeable = False
+    refused(ValueError, "params[1] must be writable", optimizer.set_group, 0, learning_rate=0.5)
+    params[1].flags.writeable = True
+    optimizer.set_group(1, l2=0.0)
+    optimizer.step([np.ones(3), np.ones(4)])
+    assert np.allclose(params[0], 1 - 1e-3 / np.sqrt(0.1))
+
+
 # gradients
 
 

@@ -14,7 +14,6 @@ from crmsprop.estimators.fitted import FittedNetwork
 from crmsprop.estimators.inputs import (
     DTYPES,
     Array,
-    Shape,
     check_finite_in,
     check_row_length,
     checked_image_shape,
@@ -23,7 +22,7 @@ from crmsprop.estimators.inputs import (
     rows_of_images,
 )
 from crmsprop.estimators.validation import held_out, naming_validation_data
-from crmsprop.nn import Layer, Network
+from crmsprop.nn import Network
 from crmsprop.training import DataSet, Plan, Training, train
 
 
@@ -38,10 +37,6 @@ class NetworkEstimator(FittedNetwork):
     image_shape: Sequence[int] | None
 
     # ---- what a subclass is
-
-    @abstractmethod
-    def _layers(self, input_shape: Shape, n_outputs: int) -> list[Layer]:
-        """The stack for samples of `input_shape`."""
 
     @abstractmethod
     def _encode_fit(self, y: Array) -> Array:

@@ -14,7 +14,7 @@ from crmsprop.estimators.inputs import DTYPES, Array, Shape, check_finite_in, ch
 from crmsprop.estimators.parameters import TrainingParameters
 from crmsprop.estimators.saving import save
 from crmsprop.estimators.summary import summarize
-from crmsprop.nn import Loss, Network
+from crmsprop.nn import Layer, Loss, Network
 from crmsprop.training import DataSet, Evaluator, History, predict
 
 #: Arrays of at most so many elements, of these dtypes, skip scikit-learn's checks if they are as fit saw them.
@@ -41,6 +41,10 @@ class FittedNetwork(TrainingParameters):
     @abstractmethod
     def _encode(self, y: Any) -> Array:
         """Return the loss's targets for y of the kind that fit has seen."""
+
+    @abstractmethod
+    def _layers(self, input_shape: Shape, n_outputs: int) -> list[Layer]:
+        """The stack for samples of `input_shape`."""
 
     @abstractmethod
     def _loss(self) -> Loss:
@@ -112,6 +116,7 @@ class FittedNetwork(TrainingParameters):
         if not type(self).__module__.startswith("crmsprop."):
             raise TypeError(f"only the estimators of crmsprop can be saved to a file, got a {type(self).__qualname__}")
         self._plan(seed=0)  # a file with parameters that are out of range would not load
+        self._layers(self.network_.input_shape, len(self.classes_))
         parameters = self.get_params(deep=False)
         save(path, type(self).__name__, parameters, self.network_, self.classes_, self.history_, self._fitted_state())
 

@@ -73,20 +73,21 @@ def _estimator(arrays: Mapping[str, Array], config: dict[str, Any]) -> Any:
         raise FileFormatError(f"it holds the unknown estimator {config.get('estimator')!r:.100}")
     network = network_from_parts(arrays, config.get("network"))
     estimator = kind(**_parameters_from_config(kind, config.get("parameters")))
-    _check_parameters(estimator)
     classes = _labels_from_config(config.get("classes"), arrays)
     if (len(classes),) != network.output_shape:
         raise FileFormatError(f"its network must have an output a class, got {network.output_shape} for {len(classes)}")
+    _check_parameters(estimator, network.input_shape, len(classes))
     estimator._set_fitted(
         network, classes, _checked_history(config.get("history")), _checked_fitted(config.get("fitted"), network)
     )
     return estimator
 
 
-def _check_parameters(estimator: Any) -> None:
-    """What prediction and a summary read must be as fit would have it."""
+def _check_parameters(estimator: Any, input_shape: tuple[int, ...], n_classes: int) -> None:
+    """All must be as fit would have it."""
     try:
         estimator._plan(seed=0)
+        estimator._layers(input_shape, n_classes)
         checked_image_shape(estimator.image_shape)
     except (TypeError, ValueError) as error:
         raise FileFormatError(f"its parameters are not those of a model that was trained: {error}") from error

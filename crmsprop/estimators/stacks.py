@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 
 from crmsprop.errors import check_choice, check_integer, check_real
-from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, Network, ReLU
+from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU, output_shapes
 from crmsprop.nn.layer import Shape
+
+#: A file of a model has room for a few more.
+MAX_LAYERS = 990
 
 ACTIVATIONS: dict[str, tuple[Layer, ...]] = {"relu": (ReLU(),), "identity": ()}
 
@@ -41,7 +44,9 @@ def with_output(layers: Sequence[Layer], input_shape: Shape, n_outputs: int) -> 
     """Return `layers` and a Dense layer of `n_outputs` units, behind a Flatten where they end in images."""
     if not isinstance(layers, Sequence) or isinstance(layers, str | bytes):
         raise TypeError(f"layers must be a sequence of layers, got {layers!r:.100}")
-    shape = Network(layers, input_shape).output_shape if layers else input_shape
+    if len(layers) > MAX_LAYERS:
+        raise ValueError(f"layers must hold at most {MAX_LAYERS} layers, got {len(layers)}")
+    shape = output_shapes(layers, input_shape)[-1] if layers else input_shape
     flatten = [Flatten()] if len(shape) != 1 else []
     return [*layers, *flatten, Dense(n_outputs)]
 

@@ -21,6 +21,9 @@ cdef extern from "activation.h":
         crm_backward backward[1]
     const crm_activation_kernels *crm_activation[3][2]
 
+if len(KINDS) != CRM_ACTIVATIONS:
+    raise ImportError(f"activation.h must name the {len(KINDS)} activations {', '.join(KINDS)}, got {CRM_ACTIVATIONS}")
+
 cdef isize BLOCK = 4096  # elements a block
 cdef double WORK = 20    # an element costs as much as so many multiplications
 

@@ -18,7 +18,8 @@ cdef extern from "elementwise.h":
         void relu_forward(const void *, void *, isize, isize) noexcept nogil
         void relu_backward(const void *, const void *, void *, isize, isize) noexcept nogil
         void dropout(const void *, void *, double, uint64_t, isize, isize) noexcept nogil
-        void gather(const char *, isize, int, const int64_t *, void *, isize, double, isize, isize) noexcept nogil
+        void gather(const char *, isize, int, const int64_t *, void *, isize, double, isize, isize,
+                    isize) noexcept nogil
     const crm_elementwise_kernels *crm_elementwise[3][2]
 
 cdef isize BLOCK = 16384  # elements a block
@@ -86,7 +87,8 @@ def gather(ndarray source, ndarray indices, ndarray out, double scale, int n_thr
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef int threads = team(n_threads, GATHER_WORK * count * size, count)
     for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
-        kernels.gather(data, stride, kind, rows, target, size, scale, block * ROWS, min((block + 1) * ROWS, count))
+        kernels.gather(data, stride, kind, rows, target, size, scale, block * ROWS, min((block + 1) * ROWS, count),
+                       count)
 
 
 cdef isize blocks(isize size) noexcept nogil:

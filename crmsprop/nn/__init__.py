@@ -20,7 +20,7 @@ from crmsprop.nn.initializers import (
 from crmsprop.nn.layer import Layer, Own, Parameter, Run, Site
 from crmsprop.nn.losses import Loss, SoftmaxCrossEntropy
 from crmsprop.nn.max_pool2d import MaxPool2D
-from crmsprop.nn.network import Network
+from crmsprop.nn.network import Network, output_shapes
 from crmsprop.nn.relu import ReLU
 from crmsprop.nn.workspace import Workspace
 
@@ -56,4 +56,5 @@ __all__ = [
     "Tanh",
     "Workspace",
     "Zeros",
+    "output_shapes",
 ]

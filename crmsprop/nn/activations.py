@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from crmsprop import kernels
-from crmsprop.errors import check_real
-from crmsprop.nn.layer import Array, Layer, Own, Run, Shape
+from crmsprop.errors import check_fits, check_real
+from crmsprop.nn.layer import Array, Layer, Own, Run, Shape, Site
 
 
 class Activation(Layer):
@@ -16,6 +16,9 @@ class Activation(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
+
+    def memory(self, site: Site) -> None:
+        check_fits(f"the slope of {self!r}", self._slope, site.dtype)
 
     def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
         kernels.activation_forward(x, out, self.kind, self._slope, run.n_threads)

@@ -25,9 +25,13 @@ class BatchNormMemory(NamedTuple):
 class BatchNorm(Layer):
     """Each channel to mean 0 and deviation 1, then times gamma and plus beta, which are learned (Ioffe, Szegedy, 2015).
 
-    In training by the mean and the variance of the batch (over samples, height and width; divided by their number),
-    which also move running ones: ``running = decay * running + (1 - decay) * batch``. In prediction by those.
-    L2 and weight decay leave gamma and beta alone.
+    For images of shape (height, width, channels), and for rows, where every feature is a channel::
+
+        y = gamma * (x - mean) / sqrt(variance + epsilon) + beta
+
+    In training mean and variance are those of the batch (over samples, height and width; divided by their number). They
+    also move running ones: ``running = decay * running + (1 - decay) * batch``. Prediction goes by the running ones.
+    A batch of one row has no deviation: its output is beta. L2 leaves gamma and beta alone.
 
     Parameters
     ----------
@@ -61,7 +65,7 @@ class BatchNorm(Layer):
             Parameter("gamma", shape, Ones(), decays=False),
             Parameter("beta", shape, Zeros(), decays=False),
             Parameter("running_mean", shape, Zeros(), learned=False),
-            Parameter("running_variance", shape, Ones(), learned=False),
+            Parameter("running_variance", shape, Ones(), learned=False, minimum=0.0),
         )
 
     def memory(self, site: Site) -> BatchNormMemory:

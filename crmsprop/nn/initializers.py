@@ -76,7 +76,7 @@ class GlorotUniform(Initializer):
 
 @dataclass(frozen=True)
 class GlorotNormal(Initializer):
-    """Normal of deviation sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
+    """Normal, not truncated, of deviation sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
 
     Examples
     --------
@@ -87,12 +87,12 @@ class GlorotNormal(Initializer):
     """
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-        return rng.normal(0.0, math.sqrt(2.0 / sum(fans(shape))), shape)
+        return rng.normal(0.0, math.sqrt(2.0 / max(sum(fans(shape)), 1)), shape)
 
 
 @dataclass(frozen=True)
 class HeNormal(Initializer):
-    """Normal of deviation sqrt(2 / fan_in), for layers before a ReLU (He, Zhang, Ren and Sun, 2015).
+    """Normal, not truncated, of deviation sqrt(2 / fan_in), for layers before a ReLU (He, Zhang, Ren and Sun, 2015).
 
     Examples
     --------
@@ -103,7 +103,7 @@ class HeNormal(Initializer):
     """
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-        return rng.normal(0.0, math.sqrt(2.0 / fans(shape)[0]), shape)
+        return rng.normal(0.0, math.sqrt(2.0 / max(fans(shape)[0], 1)), shape)
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,13 @@ class HeUniform(Initializer):
     """
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-        limit = math.sqrt(6.0 / fans(shape)[0])
+        limit = math.sqrt(6.0 / max(fans(shape)[0], 1))
         return rng.uniform(-limit, limit, shape)
 
 
 @dataclass(frozen=True)
 class LeCunNormal(Initializer):
-    """Normal of deviation sqrt(1 / fan_in) (LeCun, Bottou, Orr and Müller, 1998).
+    """Normal, not truncated, of deviation sqrt(1 / fan_in) (LeCun, Bottou, Orr and Müller, 1998).
 
     Examples
     --------
@@ -136,12 +136,14 @@ class LeCunNormal(Initializer):
     """
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-        return rng.normal(0.0, math.sqrt(1.0 / fans(shape)[0]), shape)
+        return rng.normal(0.0, math.sqrt(1.0 / max(fans(shape)[0], 1)), shape)
 
 
 @dataclass(frozen=True)
 class Dirac(Initializer):
-    """Passes as many inputs on unchanged as there are outputs, by a 1 in the middle of the kernel; the rest is 0.
+    """Passes inputs on unchanged, the first to the first output and so on: a 1 in the middle of the kernel, else 0.
+
+    With stride 1, ``padding="same"`` and no bias a convolution then begins as the identity.
 
     Examples
     --------
@@ -153,8 +155,10 @@ class Dirac(Initializer):
     """
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        if len(shape) < 2:
+            raise ValueError(f"Dirac needs an array of at least two axes, the last two inputs and outputs, got {shape}")
         values = np.zeros(shape)
-        middle = tuple(size // 2 for size in shape[:-2])
+        middle = tuple((size - 1) // 2 for size in shape[:-2])  # of an even size "same" pads the far side
         values[middle] = np.eye(shape[-2], shape[-1])
         return values
 

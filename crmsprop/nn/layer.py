@@ -6,6 +6,7 @@ frozen dataclass that inherits from Layer and override what it needs: `output_sh
 least.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -37,6 +38,8 @@ class Parameter:
         The layer's own penalty; None for the optimizer's.
     learned : bool, default=True
         Whether it has a gradient and the optimizer moves it; False for what the layer's forward pass moves in training.
+    minimum : float, default=-inf
+        What no element is ever below; a file with one that is will not be read.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Parameter:
     decays: bool = True
     l2: float | None = None
     learned: bool = True
+    minimum: float = -math.inf
 
     @property
     def size(self) -> int:
@@ -132,7 +136,7 @@ class Layer:
         raise TypeError(f"{type(self).__name__} must override output_shape")
 
     def parameters(self, input_shape: Shape) -> tuple[Parameter, ...]:
-        """What the layer learns, in the order in which both passes get the arrays."""
+        """What both passes get, in order: first what the layer learns, then what `forward` itself moves in training."""
         return ()
 
     def memory(self, site: Site) -> Any:

@@ -65,7 +65,7 @@ class Network:
         self.input_shape = tuple(int(size) for size in input_shape)
         self.dtype = np.dtype(dtype)
         self.fused = fused
-        self.shapes = _output_shapes(self.layers, self.input_shape)
+        self.shapes = output_shapes(self.layers, self.input_shape)
         inputs = [self.input_shape, *self.shapes[:-1]]
         self.parameters: dict[str, Parameter] = {
             f"{i}.{parameter.name}": parameter
@@ -190,7 +190,14 @@ def _rebuilt(layers: Sequence[Layer], input_shape: Shape, dtype: Any, fused: boo
     return network
 
 
-def _output_shapes(layers: tuple[Layer, ...], input_shape: Shape) -> list[Shape]:
+def output_shapes(layers: Sequence[Layer], input_shape: Shape) -> list[Shape]:
+    """Return the output shape of each layer of a stack; takes no memory for it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a layer is not a Layer, or does not fit the one before it: says which, what it got and what it needs.
+    """
     if not layers:
         raise ValueError("layers must hold at least one layer, got none")
     shapes, shape = [], input_shape

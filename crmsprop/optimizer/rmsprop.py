@@ -270,13 +270,25 @@ class RMSprop:
         group = check_integer("group", group, 0, len(self._groups) - 1)
         self._claim()
         try:
-            new = changed(self._groups[group], settings, self._dtype)
-            if new.frozen != self._groups[group].frozen and self._n_accumulated:
+            old, new = self._groups[group], changed(self._groups[group], settings, self._dtype)
+            if new.frozen != old.frozen and self._n_accumulated:
                 raise RuntimeError("frozen must not change while gradients are being accumulated")
             self._groups[group] = new
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._groups[group] = old
+                raise
+            if new.frozen != old.frozen:
+                self._forget_sums(group)
         finally:
             self._busy = False
+
+    def _forget_sums(self, group: int) -> None:
+        """What a loaded state had accumulated for arrays that were frozen then belongs to no step."""
+        for total, number in zip(self._sums or (), self._group_of, strict=False):
+            if number == group:
+                total.fill(0)
 
     def step(self, grads: Sequence[Array], *, learning_rate: float | None = None) -> None:
         """Update every parameter in place, once.

@@ -52,6 +52,8 @@ def network_from_parts(arrays: Mapping[str, Array], config: Any) -> Network:
             )
         if not np.isfinite(parameters[name]).all():
             raise FileFormatError(f"parameter {name} of the model must be finite")
+        if (parameters[name] < network.parameters[name].minimum).any():
+            raise FileFormatError(f"parameter {name} of the model must be at least {network.parameters[name].minimum}")
         view[...] = parameters[name]
     return network
 

@@ -122,3 +122,21 @@ def test_a_layer_of_ones_own_can_be_trained_and_not_saved(cases, tmp_path):
     with pytest.raises(TypeError, match=r"^layers must be of crmsprop's own classes to be saved, got"):
         model.save(tmp_path / "model.crms")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (5, "layers must be a sequence of layers, got 5"),
+        ([HeNormal()], r"layers\[0\] must be a Layer, got HeNormal\(\)"),
+        ([ReLU()] * 991, "layers must hold at most 990 layers, got 991"),
+        ([Conv2D(2, 3)], r"layers\[0\], .*, does not fit the shape \(6\)"),
+    ],
+    ids=["no list", "an initializer", "too many", "another shape"],
+)
+def test_layers_that_fit_would_refuse_are_not_saved(cases, tmp_path, layers, message):
+    X, y = cases.rows()
+    model = NetworkClassifier([Dense(4)], **FAST).fit(X, y).set_params(layers=layers)
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        model.save(tmp_path / "model.crms")
+    assert list(tmp_path.iterdir()) == []

@@ -95,6 +95,19 @@ def test_a_mean_far_from_zero_costs_no_digits_of_the_variance(kernel):
     np.testing.assert_allclose(scale, 1 / np.sqrt(given[0].astype(np.float64).var(axis=0) + EPSILON), rtol=1e-6)
 
 
+@pytest.mark.parametrize("value", [1.0, 6346.0, 12345.678, 101325.0, 1e6, 1.7e9, 1e15])
+@pytest.mark.parametrize("shape", [(8192, 1), (50_176, 1), (4096, 2), (1024, 8), (600, 40)], ids=str)
+def test_a_constant_channel_has_hardly_a_variance_and_never_a_negative_one(kernel, dtype, shape, value):
+    x, zeros, ones = np.full(shape, value, dtype), np.zeros(shape[1], dtype), np.ones(shape[1], dtype)
+    _, running_variance, mean, scale, out = forward(kernel, x, ones, zeros, zeros, zeros)
+    spacing = np.spacing(dtype.type(value))
+    assert (running_variance >= 0).all()
+    assert (running_variance <= spacing**2).all()
+    np.testing.assert_allclose(mean, x[0], rtol=0, atol=spacing)
+    assert np.isfinite(scale).all()
+    assert (np.abs(out) <= 1).all()
+
+
 def test_a_row_does_not_depend_on_the_others_in_prediction(kernel, dtype):
     x, gamma, beta, mean, variance = operands((37, 19), dtype)
 

@@ -10,7 +10,10 @@ from kernel_calls import (
     DTYPES,
     IMPLEMENTATIONS,
     ISAS,
+    InOut,
+    Out,
     assert_same_bits,
+    call,
     conv2d_backward,
     conv2d_forward,
     cross_entropy,
@@ -25,6 +28,7 @@ from kernel_calls import (
     rmsprop_step,
 )
 
+from crmsprop.kernels.activations import KINDS
 from crmsprop.kernels.geometry import ConvGeometry
 
 THREADS = (1, 2, 3, 7)
@@ -32,6 +36,8 @@ QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCh
 
 # Each of these is more than _cpu.pyx's SMALL_WORK, so that threads are really used.
 CONV = ConvGeometry(stride=(1, 1), padding=(1, 1, 1, 1), pool=(2, 2), relu=True)
+WINOGRAD = ConvGeometry(padding=(1, 1, 1, 1), relu=True)
+WINOGRAD_POOL = ConvGeometry(padding=(1, 1, 1, 1), pool=(2, 2), relu=True)
 STRIDED = ConvGeometry(stride=(2, 1), padding=(0, 1, 2, 0))
 
 
@@ -88,6 +94,38 @@ def run_softmax(dtype, **how):
     return [elementwise(COMPILED.softmax, logits, **how), *cross_entropy(COMPILED, logits, labels, weights, **how)]
 
 
+def run_winograd(dtype, geometry, **how):
+    """3 x 3 of stride 1 and at least 16 channels and filters."""
+    x, weight, bias = normal((7, 11, 13, 18), dtype), normal((3, 3, 18, 35), dtype, 1), normal((35,), dtype, 2)
+    out, argmax = conv2d_forward(COMPILED, x, weight, bias, geometry, **how)
+    dy = normal(out.shape, dtype, 3)
+    return [out, *conv2d_backward(COMPILED, x, weight, out, dy, argmax, geometry, **how)]
+
+
+def run_activations(dtype, **how):
+    x, dy = normal((9_001,), dtype), normal((9_001,), dtype, 1)
+    rest = (0.3, how.pop("n_threads", 2))
+    found = []
+    for kind in KINDS:
+        (out,) = call(COMPILED.activation_forward, x, Out(x.shape, x.dtype), kind, *rest, **how)
+        found += [out, *call(COMPILED.activation_backward, x, out, dy, Out(x.shape, x.dtype), kind, *rest, **how)]
+    return found
+
+
+def run_batch_norm(dtype, n_threads=2, **how):
+    x, dy, channels = normal((3_001, 19), dtype), normal((3_001, 19), dtype, 1), normal((5, 19), dtype, 2)
+    channel, whole, scratch = Out((19,), dtype), Out(x.shape, dtype), np.empty(COMPILED.batch_norm_scratch(3_001, 19))
+    *running, mean, scale, out = call(
+        lambda *given: COMPILED.batch_norm_forward(*given, 1e-5, 0.9, scratch, n_threads),
+        x, channels[0], channels[1], InOut(channels[2]), InOut(channels[3]), channel, channel, whole, **how
+    )  # fmt: skip
+    gradients = call(
+        lambda *given: COMPILED.batch_norm_backward(*given, scratch, n_threads),
+        x, channels[0], mean, scale, dy, whole, channel, channel, **how
+    )  # fmt: skip
+    return [*running, mean, scale, out, *gradients]
+
+
 EVERY_OPTION = {
     "momentum": 0.7, "nesterov": True, "lr_in_momentum": True, "eps_in_sqrt": True, "weight_decay": 0.1,
     "correction": 1.3, "clip_value": 1.2, "scale": -0.5, "ema": 0.6,
@@ -127,7 +165,11 @@ RUNS = {
     "conv2d, gradients in lists": lambda dtype, **how: run_conv(dtype, CONV, kernel_h=4, **how),
     "conv2d, strided": lambda dtype, **how: run_conv(dtype, STRIDED, **how),
     "conv2d, in place": lambda dtype, **how: run_conv(dtype, ConvGeometry(relu=True), **how),
+    "conv2d, winograd": lambda dtype, **how: run_winograd(dtype, WINOGRAD, **how),
+    "conv2d, winograd and pool": lambda dtype, **how: run_winograd(dtype, WINOGRAD_POOL, **how),
     "pool": run_pool,
+    "activation": run_activations,
+    "batch_norm": run_batch_norm,
     "elementwise": run_elementwise,
     "softmax": run_softmax,
     "gather": run_gather,
@@ -173,6 +215,21 @@ def test_a_convolved_image_alone(compiled, dtype, geometry):
         return [array for array in conv2d_forward(compiled, x[i], weight, bias, geometry) if array is not None]
 
     assert_same_bits(alone(run, len(x)), run(slice(None)))
+
+
+@pytest.mark.parametrize("geometry", [WINOGRAD, WINOGRAD_POOL], ids=str)
+def test_an_image_alone_where_winograd_takes_several_at_once(compiled, dtype, geometry):
+    x, weight, bias = normal((13, 11, 9, 18), dtype), normal((3, 3, 18, 21), dtype, 1), normal((21,), dtype, 2)
+    whole, argmax = conv2d_forward(compiled, x, weight, bias, geometry)
+    dy = normal(whole.shape, dtype, 3)
+
+    def run(i):
+        places = None if argmax is None else argmax[i]
+        dx, *_ = conv2d_backward(compiled, x[i], weight, whole[i], dy[i], places, geometry)
+        return [conv2d_forward(compiled, x[i], weight, bias, geometry)[0], dx]
+
+    together = [whole, conv2d_backward(compiled, x, weight, whole, dy, argmax, geometry)[0]]
+    assert_same_bits(alone(run, len(x)), together)
 
 
 @pytest.mark.parametrize("geometry", [CONV, STRIDED, ConvGeometry(relu=True)], ids=str)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import oracles
 import pytest
-from kernel_calls import Out, assert_close, assert_same_bits, call, conv2d_backward, conv2d_forward
+from kernel_calls import COMPILED, Out, assert_close, assert_same_bits, call, conv2d_backward, conv2d_forward
 
 from crmsprop.kernels.geometry import ConvGeometry
 
@@ -332,3 +332,37 @@ def test_the_gradient_of_a_nan_activation_stops_at_relu(kernel, dtype):
     dx, _, dbias = conv2d_backward(kernel, out, weight, out, dy, None, ConvGeometry(relu=True))
     np.testing.assert_array_equal(dx.ravel(), np.array([0, 0, 0, 2], dtype))
     np.testing.assert_array_equal(dbias, np.array([2], dtype))
+
+
+def packed_weights(x_shape, weight_shape, geometry):
+    """Scratch for one thread without training: Winograd's holds 36 points for each pair of channels, not 9 taps."""
+    return COMPILED.conv2d_scratch(x_shape, weight_shape, geometry, np.float32, False, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "kernel", "filters", "padding", "stride", "winograd"),
+    [
+        ((1, 10, 10, 64), 3, 64, 1, 1, True),
+        ((1, 10, 10, 16), 3, 64, 1, 1, True),
+        ((1, 10, 10, 15), 3, 64, 1, 1, False),
+        ((1, 10, 10, 64), 3, 15, 1, 1, False),
+        ((1, 10, 10, 64), 3, 64, 2, 1, True),
+        ((1, 10, 10, 64), 3, 64, 3, 1, False),
+        ((1, 10, 10, 64), 3, 64, 1, 2, False),
+        ((1, 10, 10, 64), 2, 64, 1, 1, False),
+        ((1, 3, 3, 64), 3, 64, 1, 1, True),
+        ((1, 5, 5, 64), 3, 64, 1, 1, False),  # 64 tiled outputs for 25
+    ],
+)
+def test_winograd_is_chosen_by_shape(x, kernel, filters, padding, stride, winograd):
+    geometry = ConvGeometry((stride, stride), (padding,) * 4)
+    points = 36 * x[3] * filters
+    assert (packed_weights(x, (kernel, kernel, x[3], filters), geometry) > points) == winograd
+
+
+def test_an_infinite_pixel_stays_in_its_image(compiled):
+    x, weight = np.ones((3, 8, 8, 16), np.float32), np.ones((3, 3, 16, 16), np.float32)
+    x[1, 4, 4, 0] = np.inf
+    out, _ = conv2d_forward(compiled, x, weight, None, ConvGeometry())
+    assert np.isfinite(out[[0, 2]]).all()
+    assert not np.isfinite(out[1, 2:5, 2:5]).any()

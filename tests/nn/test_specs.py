@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError, fields
 import numpy as np
 import pytest
 
+from crmsprop import nn
 from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, GlorotUniform, Layer, MaxPool2D, Parameter, ReLU, Zeros
 
 SPECS = [
@@ -23,6 +24,8 @@ SPECS = [
     Dropout(0.5),
     GlorotUniform(),
     Zeros(),
+    *(nn.BatchNorm(), nn.BatchNorm(1e-3, 0.99), nn.GELU(), nn.ELU(0.5), nn.LeakyReLU(0.2), nn.SiLU(), nn.Tanh()),
+    *(nn.Sigmoid(), nn.Dirac(), nn.GlorotNormal(), nn.HeNormal(), nn.HeUniform(), nn.LeCunNormal(), nn.Ones()),
 ]
 
 
@@ -47,6 +50,10 @@ SPECS = [
             "padding must be 'valid', 'same' or an integer of at least 0, got 'SAME'",
         ),
         (lambda: Conv2D(3, 3, l2=-1), r"l2 must be in \[0, inf\), got -1"),
+        (lambda: nn.ELU(-1.0), r"alpha must be in \[0, inf\), got -1.0"),
+        (lambda: nn.LeakyReLU(1.0), r"slope must be in \[0, 1\), got 1.0"),
+        (lambda: nn.BatchNorm(epsilon=0.0), r"epsilon must be in \(0, inf\), got 0.0"),
+        (lambda: nn.BatchNorm(decay=1.0), r"decay must be in \[0, 1\), got 1.0"),
         (lambda: MaxPool2D(0), "pool_size must be at least 1, got 0"),
         (lambda: MaxPool2D((1, 2, 3)), r"pool_size must be an integer or a pair of them, got \(1, 2, 3\)"),
         (lambda: MaxPool2D(16), "pool_size must cover at most 255 pixels, got 16"),
@@ -120,7 +127,7 @@ def test_a_spec_cannot_be_changed(spec):
 
 @pytest.mark.parametrize("spec", SPECS, ids=repr)
 def test_a_spec_equals_its_copies_alone(spec):
-    for other in (copy.copy(spec), copy.deepcopy(spec), pickle.loads(pickle.dumps(spec)), eval(repr(spec))):
+    for other in (copy.copy(spec), copy.deepcopy(spec), pickle.loads(pickle.dumps(spec)), eval(repr(spec), vars(nn))):
         assert other == spec
         assert hash(other) == hash(spec)
         assert repr(other) == repr(spec)
@@ -171,3 +178,10 @@ def test_a_layer_of_ones_own_must_override_what_it_needs():
     with pytest.raises(TypeError, match="Own must override backward"):
         own.backward(array, array, array, None, None, None)
     assert (own.parameters((1,)), own.flops((1,)), own.memory(None)) == ((), 0, None)
+
+
+def test_a_slope_that_float32_cannot_hold_is_refused_where_the_dtype_is_known():
+    network = nn.Network([Dense(3), nn.ELU(1e60)], (2,))
+    with pytest.raises(ValueError, match=r"^the slope of ELU\(alpha=1e\+60\) must be finite in float32, got 1e\+60$"):
+        network.workspace(2)
+    nn.Network([nn.ELU(1e60)], (2,), np.float64).workspace(2)

@@ -6,9 +6,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from crmsprop import nn
 from crmsprop.errors import FileFormatError
-from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, Network, ReLU, Zeros
+from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, Initializer, Layer, MaxPool2D, Network, ReLU, Zeros
 from crmsprop.persistence import layer_from_config, layer_to_config, network_from_parts, network_to_parts
+from crmsprop.persistence.layers import KNOWN
 
 LAYERS = [
     Conv2D(4, (3, 2), stride=(1, 2), padding="same", l2=0.1),
@@ -20,6 +22,9 @@ LAYERS = [
     Dense(7, l2=0.0),
     ReLU(),
     Dense(3, use_bias=False),
+    *(nn.BatchNorm(0.1, 0.5), nn.GELU(), nn.ELU(0.5), nn.LeakyReLU(0.2), nn.SiLU(), nn.Tanh(), nn.Sigmoid()),
+    *(Dense(5, initializer=one) for one in (nn.HeNormal(), nn.HeUniform(), nn.GlorotNormal(), nn.LeCunNormal())),
+    *(Dense(5, initializer=one) for one in (nn.Dirac(), nn.Ones())),
 ]
 
 
@@ -248,3 +253,17 @@ def test_huge_sizes_take_no_memory(layers, shape, arrays):
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_every_public_layer_and_initializer_can_be_stored():
+    public = [getattr(nn, name) for name in nn.__all__]
+    kinds = {kind for kind in public if isinstance(kind, type) and issubclass(kind, (Layer, Initializer))}
+    assert kinds - {Layer, Initializer} == set(KNOWN.values())
+
+
+def test_a_negative_variance_is_refused():
+    arrays, config = parts()
+    name = next(name for name in arrays if name.endswith("running_variance"))
+    arrays[name][1] = -1e-9
+    with pytest.raises(FileFormatError, match=r"running_variance of the model must be at least 0\.0$"):
+        network_from_parts(arrays, config)

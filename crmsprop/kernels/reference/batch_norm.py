@@ -35,7 +35,9 @@ def batch_norm_forward(
     checks.check_batch_norm(x, gamma, beta, running_mean, running_variance, mean, scale, out)
     if len(x):
         wide = x.astype(np.float64)
-        means, variances = wide.mean(axis=0), wide.var(axis=0)
+        means = wide.mean(axis=0)
+        means += (wide - means).mean(axis=0)  # the sum of many equal numbers is rounded
+        variances = ((wide - means) ** 2).mean(axis=0)
         mean[...], scale[...] = means, 1 / np.sqrt(variances + epsilon)
         running_mean[...] = decay * running_mean.astype(np.float64) + (1 - decay) * means
         running_variance[...] = decay * running_variance.astype(np.float64) + (1 - decay) * variances

@@ -2,51 +2,67 @@
  *
  * Four loops over rows of channels, each limited by memory: forward reads x twice and writes y, backward reads x and dy
  * twice and writes dx. Statistics are those of fixed blocks of rows, small enough for the first-level cache, where the
- * second look at a block for its squared deviations costs little; the blocks are joined in float64 in order (Chan, Golub
- * and LeVeque 1983), so that neither the threads nor a mean far from 0 matter.
+ * second and third look at a block costs little; the blocks are joined in float64 in order (Chan, Golub and LeVeque 1983),
+ * so that neither the threads nor a mean far from 0 matter, and no variance is negative.
  */
 #include "batch_norm.h"
 #include "crm.h"
 
-/* Sums over the rows of a block of f(row, channel), for a vector of channels: RESULT holds them. */
-#define OVER_ROWS(c, begin, end, RESULT, EXPRESSION)                                                                   \
-    vec RESULT = {0};                                                                                                  \
-    for (isize r = (begin); r < (end); r++) {                                                                          \
-        isize at = r * (c)->channels + channel;                                                                        \
-        RESULT += (EXPRESSION);                                                                                        \
+#define RUN 64 /* rows that are added up in reals, before their sum goes to a double */
+
+/* Sums over rows of an expression of `at`, for one vector of channels, RUN rows at a time: float64 in SUMS[LANES]. */
+#define OVER_ROWS(c, begin, end, SUMS, EXPRESSION)                                                                     \
+    double SUMS[LANES] = {0};                                                                                          \
+    for (isize first = (begin); first < (end); first += RUN) {                                                         \
+        vec run = {0};                                                                                                 \
+        for (isize r = first; r < MIN(first + RUN, (end)); r++) {                                                      \
+            isize at = r * (c)->channels + channel;                                                                    \
+            run += (EXPRESSION);                                                                                       \
+        }                                                                                                              \
+        add_lanes(SUMS, run);                                                                                          \
     }
 
-ALWAYS_INLINE void put(double *to, vec values, isize count)
+ALWAYS_INLINE void add_lanes(double *sums, vec values)
 {
     real row[LANES];
     store(row, values);
-    for (isize j = 0; j < MIN(count, LANES); j++)
-        to[j] = row[j];
+    for (isize j = 0; j < LANES; j++)
+        sums[j] += row[j];
 }
 
-/* The mean was rounded: what the deviations from it add up to, the `rest`, tells by how much. */
-ALWAYS_INLINE void correct(double *mean, double *squares, vec rest, isize rows, isize count)
+/* from / divisor + start, as reals */
+ALWAYS_INLINE vec quotient(const double *from, double divisor, vec start)
 {
-    double sums[LANES];
-    put(sums, rest, count);
-    for (isize j = 0; j < MIN(count, LANES); j++) {
-        mean[j] += sums[j] / (double)rows;
-        squares[j] -= sums[j] * sums[j] / (double)rows;
-    }
+    real row[LANES], first[LANES];
+    store(first, start);
+    for (isize j = 0; j < LANES; j++)
+        row[j] = (real)(from[j] / divisor + first[j]);
+    return load(row);
 }
 
+ALWAYS_INLINE void put(double *to, const double *values, isize count)
+{
+    memcpy(to, values, MIN(count, LANES) * sizeof(double));
+}
+
+/* The mean comes in two steps: a sum of many equal numbers is rounded more than their deviations from its quotient. */
 static void moments(const crm_batch_norm *c, isize begin, isize end, double *sums)
 {
     const real *x = (const real *)c->x;
+    const double rows = (double)(end - begin);
     for (isize channel = 0; channel < c->channels; channel += LANES) {
         isize count = c->channels - channel;
-        OVER_ROWS(c, begin, end, sum, load_some(x + at, count))
-        vec mean = sum / (real)(end - begin);
-        OVER_ROWS(c, begin, end, rest, load_some(x + at, count) - mean)
+        OVER_ROWS(c, begin, end, total, load_some(x + at, count))
+        vec near = quotient(total, rows, (vec){0});
+        OVER_ROWS(c, begin, end, rest, load_some(x + at, count) - near)
+        vec mean = quotient(rest, rows, near);
         OVER_ROWS(c, begin, end, squares, (load_some(x + at, count) - mean) * (load_some(x + at, count) - mean))
-        put(sums + channel, mean, count);
+        real nears[LANES];
+        store(nears, near);
+        for (isize j = 0; j < LANES; j++)
+            total[j] = nears[j] + rest[j] / rows;
+        put(sums + channel, total, count);
         put(sums + c->channels + channel, squares, count);
-        correct(sums + channel, sums + c->channels + channel, rest, end - begin, count);
     }
 }
 
@@ -69,10 +85,10 @@ static void gradients(const crm_batch_norm *c, isize begin, isize end, double *s
     const real *x = (const real *)c->x, *dy = (const real *)c->dy;
     for (isize channel = 0; channel < c->channels; channel += LANES) {
         isize count = c->channels - channel;
-        vec mean = load_some((const real *)c->mean + channel, count);
-        OVER_ROWS(c, begin, end, dgamma, load_some(dy + at, count) * (load_some(x + at, count) - mean))
+        vec mean = load_some((const real *)c->mean + channel, count), scale = load_some((const real *)c->scale + channel, count);
+        OVER_ROWS(c, begin, end, dgamma, load_some(dy + at, count) * ((load_some(x + at, count) - mean) * scale))
         OVER_ROWS(c, begin, end, dbeta, load_some(dy + at, count))
-        put(sums + channel, dgamma * load_some((const real *)c->scale + channel, count), count);
+        put(sums + channel, dgamma, count);
         put(sums + c->channels + channel, dbeta, count);
     }
 }

@@ -58,12 +58,12 @@ GATHER(gather_double, double)
 #define BEGINNING 512
 
 static void gather(const char *source, isize stride, int kind, const int64_t *indices, void *out, isize size, double scale,
-                   isize begin, isize end)
+                   isize begin, isize end, isize count)
 {
     const isize bytes = size * (kind == 'u' ? 1 : kind == 'f' ? 4 : 8);
     for (isize i = begin; i < end; i++) {
         const char *row = source + indices[i] * stride;
-        if (i + AHEAD < end)
+        if (i + AHEAD < count)
             ask_for(source + indices[i + AHEAD] * stride, MIN(bytes, BEGINNING));
         real *to = (real *)out + i * size;
         if (kind == 'u')

@@ -13,9 +13,9 @@ typedef struct {
     /* out = x / (1 - rate) where the element's random number is at least rate, else 0 */
     void (*dropout)(const void *x, void *out, double rate, uint64_t key, isize begin, isize end);
     /* out row i = source row indices[i] * scale, for rows [begin, end) of `size` elements, `stride` bytes apart in the
-     * source, whose dtype is `kind`: 'u' uint8, 'f' float32, 'd' float64 */
+     * source, whose dtype is `kind`: 'u' uint8, 'f' float32, 'd' float64; there are `count` indices */
     void (*gather)(const char *source, isize stride, int kind, const int64_t *indices, void *out, isize size, double scale,
-                   isize begin, isize end);
+                   isize begin, isize end, isize count);
 } crm_elementwise_kernels;
 
 CRM_DISPATCH(crm_elementwise_kernels, crm_elementwise)
