@@ -41,7 +41,9 @@ typedef struct {
     void (*reduce)(const crm_conv2d *, isize task); /* a part of dweight and dbias */
 } crm_conv2d_backward;
 
-/* Winograd's tiles of 4 x 4 outputs save products but round the image up, and have transforms to pay for. */
+/* Winograd's tiles of 4 x 4 outputs save products but round the image up, and have transforms to pay for. Measured on Zen 5,
+ * times as fast as the direct sum: 1.3 at 16 channels and filters of 32 x 32, 2 at 32, 2.6 at 128; 0.9 at 8; 1 where 64 tiled
+ * outputs stand for 25, 2.2 where 16 stand for 9. */
 static inline int winograd_fits(const crm_conv2d *c)
 {
     isize tiled = (c->rows + 3) / 4 * 4 * ((c->columns + 3) / 4 * 4);
@@ -50,7 +52,8 @@ static inline int winograd_fits(const crm_conv2d *c)
            tiled <= 2 * c->rows * c->columns;
 }
 
-/* Backward a chunk of images has sums at the points to pay for too: small images have too few tiles for that. */
+/* Backward a chunk of images has sums at the points to pay for too: at 3 x 3 outputs it took 1.8 times as long, at 7 x 7
+ * and 128 channels 0.6 times. */
 static inline int winograd_backward_fits(const crm_conv2d *c) { return winograd_fits(c) && c->rows * c->columns >= 36; }
 
 CRM_DISPATCH(crm_conv2d_forward, crm_conv2d_forward_table)

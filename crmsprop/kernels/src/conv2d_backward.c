@@ -1,4 +1,5 @@
 /* Gradients of a convolution without a pool, whose outputs all may have a gradient: both are products as dense as it is.
+ * What winograd_backward_fits (conv2d.h) takes goes to conv2d_winograd_backward.c.
  *
  * A task is a chunk of images, whose weight gradient is summed in order of images into a partial of its own; `reduce`
  * adds the partials in order of chunks. Nothing depends on which thread does which.

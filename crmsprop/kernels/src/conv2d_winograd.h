@@ -6,7 +6,7 @@
 #include "tile.h"
 #include "winograd.h"
 
-#define STRIP 48       /* tiles that are multiplied at once, as long as the image has as many */
+#define STRIP 48       /* tiles that are multiplied at once; small images join to make as many */
 #define SKEW (64 / 4)  /* reals between the points of a table: powers of two would meet in the same cache sets */
 
 /* Some tile rows of one image, or several whole images: all the tiles that one pass over the filters serves. */
