@@ -19,9 +19,10 @@ import pytest
 
 from benches.harness import interleave, save
 from benches.network_contenders import CONTENDERS, PACKAGES, REFERENCE, WIDE, mlp
+from crmsprop import CNNClassifier
 from crmsprop.datasets import load_cifar10
 
-ROWS = []
+ROWS, ALONG, THREADS = [], [], []
 
 
 def images(n):
@@ -38,9 +39,9 @@ def rows(n, features):
 
 
 CASES = {
-    "reference CNN, batch 32": (REFERENCE, lambda: images(5120), 32),
-    "reference CNN, batch 128": (REFERENCE, lambda: images(5120), 128),
-    "wide CNN, batch 256": (WIDE, lambda: images(2560), 256),
+    "reference CNN, batch 32": (REFERENCE, lambda: images(3840), 32),
+    "reference CNN, batch 128": (REFERENCE, lambda: images(3840), 128),
+    "wide CNN, batch 256": (WIDE, lambda: images(3840), 256),
     "MLP 64-64-10, batch 32": (mlp(64, 10), lambda: rows(16000, 64), 32),
     "MLP 100-256-128-10, batch 200": (mlp(256, 128, 10), lambda: rows(20000, 100), 200),
     "MLP 3072-512-256-10, batch 128": (mlp(512, 256, 10), lambda: rows(5120, 3072), 128),
@@ -50,7 +51,7 @@ CASES = {
 @pytest.fixture(scope="module", autouse=True)
 def results():
     yield
-    save("training", ROWS, PACKAGES)
+    save("training", ROWS, PACKAGES, along=ALONG, threads=THREADS)
 
 
 def checked(name, layers, X, y, batch):
@@ -60,8 +61,7 @@ def checked(name, layers, X, y, batch):
     except ImportError:
         assert name != "crmsprop"
         return None
-    for _ in range(3):
-        loss = contender.train()
+    loss = contender.loss_after(3)
     assert loss < math.log(10) - 0.05, f"{name}: {loss}"
     assert contender.predict(X[:7]).shape == (7, 10)
     return contender
@@ -73,9 +73,41 @@ def test_training(benchmark, case):
     X, y = data()
     made = {name: checked(name, layers, X, y, batch) for name in CONTENDERS}
     present = {name: contender for name, contender in made.items() if contender is not None}
-    seconds = interleave({name: contender.train for name, contender in present.items()}, rounds=9, turn=0.2)
+    seconds = interleave({name: contender.train for name, contender in present.items()}, rounds=7, turn=0.2)
     row = {"case": case, "images": len(X), "seconds": seconds}
     row["absent"] = [name for name, contender in made.items() if contender is None]
     ROWS.append(row)
     benchmark.extra_info.update(row)
     benchmark.pedantic(present["crmsprop"].train, rounds=5, warmup_rounds=1)
+
+
+def test_through_a_training(benchmark):
+    """Density falls as the network learns: what an image costs at the beginning, in the middle and at the end."""
+    X, y = images(10_000)
+    model = CNNClassifier(padding="valid", max_epochs=15, batch_size=32, random_state=0).fit(X, y)
+    history, epochs = model.history_, [0, 7, 14]
+    row = {
+        "case": "reference CNN, batch 32",
+        "epochs": [epoch + 1 for epoch in epochs],
+        "images_per_second": [len(X) / history["seconds"][epoch] for epoch in epochs],
+        "accuracy": [history["accuracy"][epoch] for epoch in epochs],
+    }
+    assert row["accuracy"] == sorted(row["accuracy"])
+    ALONG.append(row)
+    benchmark.extra_info.update(row)
+    benchmark.pedantic(model.predict, (X[:256],), rounds=3)
+
+
+def test_two_threads_over_one(benchmark):
+    """What the second core adds to a training of the reference CNN."""
+    X, y = images(3840)
+    fits = {
+        f"{n_threads}": lambda n_threads=n_threads: CNNClassifier(
+            padding="valid", max_epochs=1, n_threads=n_threads, random_state=0
+        ).fit(X, y)
+        for n_threads in (1, 2)
+    }
+    seconds = interleave(fits, rounds=11, turn=0.1)
+    THREADS.append({"case": "reference CNN, batch 32", "ratio": seconds["1"] / seconds["2"]})
+    benchmark.extra_info.update(THREADS[-1])
+    benchmark.pedantic(fits["2"], rounds=3)

@@ -12,6 +12,8 @@ HEAD = """# Results
 
 Every table names its command. Times are medians of contenders that took turns in one process, on a shared virtual
 machine: noisy, so read the ratios, and measure again. `python -m benches.report` makes this page.
+
+![The fastest peer, in times of crmsprop's](results.png)
 """
 
 
@@ -109,6 +111,11 @@ def training_section(document: dict[str, Any]) -> str:
         ]
         best = min(value for name, value in seconds.items() if name != "crmsprop")
         lines.append(f"| {row['case']} | " + " | ".join(cells) + f" | **{best / ours:.2f}** |")
+    for row in document.get("along", []):
+        rates = ", ".join(f"{rate:,.0f}" for rate in row["images_per_second"])
+        lines += ["", f"{row['case']}, images a second in epochs {row['epochs']} of one training: {rates}."]
+    for row in document.get("threads", []):
+        lines += ["", f"{row['case']}: two threads train {row['ratio']:.2f} times as fast as one."]
     return "\n".join([*lines, "", _conditions(document)])
 
 
@@ -185,7 +192,32 @@ def main() -> None:
         if path.exists():
             parts.append(section(json.loads(path.read_text())))
     parts += [path.read_text().rstrip() for path in sorted((FOLDER / "tables").glob("*.md"))]
+    draw()
     (FOLDER / "RESULTS.md").write_text("\n\n".join(part.strip() for part in parts) + "\n")
+
+
+def draw() -> None:
+    """Draw results.png: how many times as long the fastest peer takes."""
+    from matplotlib.figure import Figure
+
+    bars = {}
+    for name, word in (("predict", "predict"), ("training", "train")):
+        for row in json.loads((FOLDER / "results" / f"{name}.json").read_text())["rows"]:
+            ours = row["seconds"]["crmsprop"]
+            peer, seconds = min(
+                ((peer, value) for peer, value in row["seconds"].items() if peer != "crmsprop"),
+                key=lambda item: item[1],
+            )
+            bars[f"{word} {row['case']}"] = (seconds / ours, peer)
+    figure = Figure(figsize=(8, 0.4 * len(bars) + 1), layout="constrained")
+    axes = figure.subplots()
+    drawn = axes.barh(list(bars), [ratio for ratio, _ in bars.values()], color="tab:blue")
+    axes.bar_label(drawn, [f" {ratio:.1f} ({peer})" for ratio, peer in bars.values()])
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.margins(x=0.25)
+    axes.set_xlabel("times as long as crmsprop takes, the fastest peer")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(FOLDER / "results.png", dpi=120)
 
 
 if __name__ == "__main__":
