@@ -42,9 +42,9 @@ CASES = {
     "reference CNN, batch 32": (REFERENCE, lambda: images(3840), 32),
     "reference CNN, batch 128": (REFERENCE, lambda: images(3840), 128),
     "wide CNN, batch 256": (WIDE, lambda: images(3840), 256),
-    "MLP 64-64-10, batch 32": (mlp(64, 10), lambda: rows(16000, 64), 32),
-    "MLP 100-256-128-10, batch 200": (mlp(256, 128, 10), lambda: rows(20000, 100), 200),
-    "MLP 3072-512-256-10, batch 128": (mlp(512, 256, 10), lambda: rows(5120, 3072), 128),
+    "MLP 64-64-10, batch 32": (mlp(64, 10), lambda: rows(32_000, 64), 32),
+    "MLP 100-256-128-10, batch 200": (mlp(256, 128, 10), lambda: rows(40_000, 100), 200),
+    "MLP 3072-512-256-10, batch 128": (mlp(512, 256, 10), lambda: rows(10_240, 3072), 128),
 }
 
 

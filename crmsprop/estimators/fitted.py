@@ -53,7 +53,7 @@ class FittedNetwork(TrainingParameters):
     def _data_set(self, X: Array, target: Array) -> DataSet:
         scale = 1 / 255 if X.dtype == np.uint8 and self._image_shape else 1.0
         # A memory-mapped file may begin anywhere: rows that are not aligned or not contiguous are copied.
-        rows = np.require(X, requirements=["C", "A"])
+        rows = X if X.flags.c_contiguous and X.flags.aligned else np.require(X, requirements=["C", "A"])
         return DataSet(rows.reshape(len(X), *self._sample_shape(X)), target, scale=scale)
 
     def _sample_shape(self, X: Array) -> Shape:
@@ -176,7 +176,8 @@ class FittedNetwork(TrainingParameters):
 
     def _outputs(self, X: Any) -> Array:
         """Return what the loss makes of the network's outputs, shape (n_samples, n_outputs)."""
-        check_is_fitted(self)
+        if "network_" not in self.__dict__:  # scikit-learn's own look takes as long as a small network
+            check_is_fitted(self)
         X, _ = self._check_data(X)
         check_finite_in(X, self.network_.dtype)
         n_threads = kernels.effective_n_threads(self.n_threads)

@@ -58,7 +58,8 @@ def dense_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, bint rel
     d.relu = relu
     separate(("out", "scratch", "x", "weight", "bias"), (out, scratch, x, weight, bias), 2)
     cdef const crm_dense_kernels *kernels = crm_dense_table[isa][type_number == np.NPY_DOUBLE]
-    run(&d, kernels.forward, kernels.forward_blocks(&d), kernels.forward_scratch(&d), scratch, type_number, n_threads)
+    run(&d, kernels.forward, kernels.forward_blocks(&d), NULL, 0, kernels.forward_scratch(&d), scratch, type_number,
+        n_threads)
 
 
 def dense_backward(ndarray x, ndarray weight, ndarray dy, ndarray dx, ndarray dweight, ndarray dbias,
@@ -82,9 +83,10 @@ def dense_backward(ndarray x, ndarray weight, ndarray dy, ndarray dx, ndarray dw
     separate(("dx", "dweight", "dbias", "scratch", "x", "weight", "dy"),
              (dx, dweight, dbias, scratch, x, weight, dy), 4)
     cdef const crm_dense_kernels *kernels = crm_dense_table[isa][type_number == np.NPY_DOUBLE]
-    run(&d, kernels.dweight, kernels.dweight_blocks(&d), kernels.dweight_scratch(&d), scratch, type_number, n_threads)
+    cdef isize size = kernels.dweight_scratch(&d), weights = kernels.dweight_blocks(&d), inputs = 0
     if dx is not None:
-        run(&d, kernels.dx, kernels.dx_blocks(&d), kernels.dx_scratch(&d), scratch, type_number, n_threads)
+        size, inputs = max(size, kernels.dx_scratch(&d)), kernels.dx_blocks(&d)
+    run(&d, kernels.dweight, weights, kernels.dx, inputs, size, scratch, type_number, n_threads)
 
 
 cdef int describe(crm_dense *d, int type_number, ndarray x, ndarray weight) except -1:
@@ -94,16 +96,19 @@ cdef int describe(crm_dense *d, int type_number, ndarray x, ndarray weight) exce
     return sized(weight, "weight", 0, d.inputs)
 
 
-cdef int run(const crm_dense *d, crm_dense_block function, isize blocks, isize scratch_size, ndarray scratch,
-             int type_number, int n_threads) except -1:
-    """Run every block of one product over the threads that `scratch` has room for."""
+cdef int run(const crm_dense *d, crm_dense_block first, isize firsts, crm_dense_block second, isize seconds,
+             isize scratch_size, ndarray scratch, int type_number, int n_threads) except -1:
+    """Run every block of one product, or of two, over the threads that `scratch` has room for."""
     cdef char *memory = <char *>writes(scratch, "scratch", type_number, 1)
     if np.PyArray_SIZE(scratch) < scratch_size:
         raise ValueError(f"scratch must have at least {scratch_size} elements, got {np.PyArray_SIZE(scratch)}")
-    cdef int threads = team(n_threads, <double>d.samples * d.inputs * d.units, blocks)
+    cdef int threads = team(n_threads, <double>d.samples * d.inputs * d.units, firsts + seconds)
     threads = <int>min(threads, np.PyArray_SIZE(scratch) // max(scratch_size, 1))
     threads = max(threads, 1)
     cdef isize bytes_each = scratch_size * np.PyArray_ITEMSIZE(scratch), block
-    for block in prange(blocks, nogil=True, num_threads=threads, schedule="dynamic"):
-        function(d, block, memory + threadid() * bytes_each)
+    for block in prange(firsts + seconds, nogil=True, num_threads=threads, schedule="dynamic"):
+        if block < firsts:
+            first(d, block, memory + threadid() * bytes_each)
+        else:
+            second(d, block - firsts, memory + threadid() * bytes_each)
     return 0

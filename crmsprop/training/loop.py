@@ -114,6 +114,7 @@ class _Loop:
         self._workspace = network.workspace(self._batches.batch_size, plan.n_threads, training=True)
         self._memory = loss.memory(self._batches.batch_size, network.dtype)
         self._row_weights = np.empty(self._batches.batch_size, network.dtype)
+        self._equal, self._n_shared = data.weights is None, 0
         assert self._workspace.gradients is not None
         self._gradients = list(self._workspace.gradients.views.values())
         self._evaluator = None if validation is None else Evaluator(network, loss, validation, plan.n_threads)
@@ -173,7 +174,7 @@ class _Loop:
         training, n = self.training, len(batch.x)
         self._pass.step = training.step
         training.learning_rate = self._optimizer.learning_rate * self._factor()
-        weights = np.divide(batch.weights, batch.total_weight, out=self._row_weights[:n])
+        weights = self._shares(batch)
         output = self._network.forward(batch.x, self._workspace, self._pass)
         gradient = self._workspace.output_gradient(n)
         result = self._loss.evaluate(output, batch.target, weights, gradient, self._memory, self._plan.n_threads)
@@ -183,9 +184,21 @@ class _Loop:
         training.step += 1
         return result.loss * batch.total_weight, result.hits * batch.total_weight
 
+    def _shares(self, batch: Batch) -> Array:
+        """Each sample's share of the batch's weight; those of equal samples are filled once for each size of batch."""
+        n = len(batch.x)
+        if not self._equal:
+            return np.divide(batch.weights, batch.total_weight, out=self._row_weights[:n])
+        if n != self._n_shared:
+            self._row_weights[:n] = 1.0 / n
+            self._n_shared = n
+        return self._row_weights[:n]
+
     def _factor(self) -> float:
         """What the schedule makes of the learning rate in this step."""
-        factor = self._plan.schedule(self.training.step, len(self._batches), self._total_steps)
+        factor = self._plan.schedule(self.training.step, self.training.n_batches, self._total_steps)
+        if type(factor) is float and 0 <= factor < math.inf:
+            return factor
         if not isinstance(factor, numbers.Real) or not 0 <= factor < math.inf:
             rule = "schedule must give a factor in [0, inf)"
             raise ValueError(f"{rule}, got {factor!r:.100} at step {self.training.step}")

@@ -5,10 +5,8 @@
  */
 #include "crm.h"
 #include "softmax.h"
+#include "vecmath.h"
 
-#include <math.h>
-
-ALWAYS_INLINE real exponential(real x) { return sizeof(real) == 4 ? (real)expf((float)x) : (real)exp((double)x); }
 ALWAYS_INLINE real logarithm(real x) { return sizeof(real) == 4 ? (real)logf((float)x) : (real)log((double)x); }
 
 /* Place of the first largest element, or of the first NaN, as NumPy's argmax. */
@@ -20,12 +18,14 @@ static isize first_largest(const real *row, isize classes)
     return best;
 }
 
-/* out = exp(row - largest) for each element; returns their sum */
+/* out = exp(row - largest) for each element; returns their sum, in order. out may be row. */
 static real exponentials(const real *row, real *out, real largest, isize classes)
 {
     real sum = 0;
+    for (isize j = 0; j < classes; j += LANES)
+        store_some(out + j, exp_vec(load_some(row + j, classes - j) - largest), classes - j);
     for (isize j = 0; j < classes; j++)
-        sum += out[j] = exponential(row[j] - largest);
+        sum += out[j];
     return sum;
 }
 
@@ -42,9 +42,12 @@ static void softmax(const void *logits, void *out_, isize classes, isize begin, 
 
 static real sum_of_exponentials(const real *row, real largest, isize classes)
 {
-    real sum = 0;
-    for (isize j = 0; j < classes; j++)
-        sum += exponential(row[j] - largest);
+    real sum = 0, part[LANES];
+    for (isize j = 0; j < classes; j += LANES) {
+        store(part, exp_vec(load_some(row + j, classes - j) - largest));
+        for (isize k = 0; k < MIN(classes - j, LANES); k++)
+            sum += part[k];
+    }
     return sum;
 }
 
