@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import erf, expit
 
-from crmsprop.kernels.reference import checks
+from crmsprop.kernels.reference import checks, layer_checks
 from crmsprop.kernels.reference.checks import Array, silent
 
 
@@ -15,7 +15,7 @@ def activation_forward(x: Array, out: Array, kind: str, slope: float, n_threads:
 
     `slope` is what multiplies ``exp(x) - 1`` in ELU and x in leaky ReLU where x <= 0; the others have no use for it.
     """
-    checks.check_kind(kind)
+    layer_checks.check_kind(kind)
     checks.check_map(x, "x", out)
     out[...] = _VALUES[kind](x, x.dtype.type(slope))
 
@@ -23,8 +23,8 @@ def activation_forward(x: Array, out: Array, kind: str, slope: float, n_threads:
 @silent
 def activation_backward(x: Array, out: Array, dy: Array, dx: Array, kind: str, slope: float, n_threads: int) -> None:
     """dx = dy * f'(x), from x and out, which activation_forward made of it; dx may be dy."""
-    checks.check_kind(kind)
-    checks.check_activation_backward(x, out, dy, dx)
+    layer_checks.check_kind(kind)
+    layer_checks.check_activation_backward(x, out, dy, dx)
     dx[...] = dy * _SLOPES[kind](x, out, x.dtype.type(slope))
 
 

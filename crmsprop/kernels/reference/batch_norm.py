@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crmsprop.kernels.reference import checks
+from crmsprop.kernels.reference import layer_checks
 from crmsprop.kernels.reference.checks import Array, silent
 
 
@@ -32,7 +32,7 @@ def batch_norm_forward(
     epsilon)``, and moves the running statistics: ``running = decay * running + (1 - decay) * batch``. The variance is
     that of the rows, divided by their number. Without rows nothing moves.
     """
-    checks.check_batch_norm(x, gamma, beta, running_mean, running_variance, mean, scale, out)
+    layer_checks.check_batch_norm(x, gamma, beta, running_mean, running_variance, mean, scale, out)
     if len(x):
         wide = x.astype(np.float64)
         means = wide.mean(axis=0)
@@ -57,7 +57,7 @@ def batch_norm_apply(
     n_threads: int,
 ) -> None:
     """out = gamma * (x - running_mean) * scale + beta; fills ``scale = 1 / sqrt(running_variance + epsilon)``."""
-    checks.check_batch_norm_apply(x, gamma, beta, running_mean, running_variance, scale, out)
+    layer_checks.check_batch_norm_apply(x, gamma, beta, running_mean, running_variance, scale, out)
     scale[...] = 1 / np.sqrt(running_variance.astype(np.float64) + epsilon)
     out[...] = (x - running_mean) * (gamma * scale) + beta
 
@@ -76,7 +76,7 @@ def batch_norm_backward(
     n_threads: int,
 ) -> None:
     """Gradients of batch_norm_forward, from the `mean` and `scale` that it filled; `dx` may be None."""
-    checks.check_batch_norm_backward(x, gamma, mean, scale, dy, dx, dgamma, dbeta)
+    layer_checks.check_batch_norm_backward(x, gamma, mean, scale, dy, dx, dgamma, dbeta)
     normal = (x - mean) * scale
     dgamma[...] = (dy * normal).sum(axis=0, dtype=np.float64)
     dbeta[...] = dy.sum(axis=0, dtype=np.float64)

@@ -14,7 +14,6 @@ from crmsprop.kernels._boundary import py_separate as separate
 from crmsprop.kernels._boundary import py_separate_lists as separate_lists
 from crmsprop.kernels._boundary import py_sized as sized
 from crmsprop.kernels._boundary import py_writes as writes
-from crmsprop.kernels.activations import KINDS
 from crmsprop.kernels.geometry import ConvGeometry, window_count
 from crmsprop.kernels.rule import RMSpropState
 
@@ -319,90 +318,3 @@ def check_cross_entropy(
         same_shape(dlogits, "dlogits", logits, "logits")
     names = ("dlogits", "losses", "hits", "logits", "labels", "weights")
     separate(names, (dlogits, losses, hits, logits, labels, weights), 3)
-
-
-def check_kind(kind: str) -> None:
-    """The activation is one of ours."""
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r:.100}")
-
-
-def check_activation_backward(x: Array, out: Array, dy: Array, dx: Array) -> None:
-    """What activation_forward read and wrote, and the gradients; dx may be dy."""
-    real = real_of(x, "x")
-    for array, name in ((x, "x"), (out, "out"), (dy, "dy")):
-        reads(array, name, real, an_array(array, name).ndim)
-    writes(dx, "dx", real, an_array(dx, "dx").ndim)
-    for array, name in ((out, "out"), (dy, "dy"), (dx, "dx")):
-        same_shape(array, name, x, "x")
-    separate(("dx", "x", "out", "dy"), (dx, x, out, None if dy.ctypes.data == dx.ctypes.data else dy), 1)
-
-
-def check_batch_norm(
-    x: Array,
-    gamma: Array,
-    beta: Array,
-    running_mean: Array,
-    running_variance: Array,
-    mean: Array,
-    scale: Array,
-    out: Array,
-) -> None:
-    """Operands, statistics and target of batch_norm_forward."""
-    real = _check_normalization(x, gamma, beta, mean, scale, out)
-    writes(mean, "mean", real, 1)
-    _check_channels(real, x, {"running_mean": running_mean, "running_variance": running_variance}, writes)
-    names = ("out", "mean", "scale", "running_mean", "running_variance", "x", "gamma", "beta")
-    separate(names, (out, mean, scale, running_mean, running_variance, x, gamma, beta), 5)
-
-
-def check_batch_norm_apply(
-    x: Array, gamma: Array, beta: Array, running_mean: Array, running_variance: Array, scale: Array, out: Array
-) -> None:
-    """Operands, statistics and target of batch_norm_apply."""
-    real = _check_normalization(x, gamma, beta, running_mean, scale, out, "running_mean")
-    _check_channels(real, x, {"running_variance": running_variance}, reads)
-    names = ("out", "scale", "x", "gamma", "beta", "running_mean", "running_variance")
-    separate(names, (out, scale, x, gamma, beta, running_mean, running_variance), 2)
-
-
-def check_batch_norm_backward(
-    x: Array,
-    gamma: Array,
-    mean: Array,
-    scale: Array,
-    dy: Array,
-    dx: Array | None,
-    dgamma: Array,
-    dbeta: Array,
-) -> None:
-    """What batch_norm_forward read and wrote, and the gradients."""
-    real = real_of(x, "x")
-    reads(x, "x", real, 2)
-    reads(dy, "dy", real, 2)
-    same_shape(dy, "dy", x, "x")
-    _check_channels(real, x, {"gamma": gamma, "mean": mean, "scale": scale}, reads)
-    _check_channels(real, x, {"dgamma": dgamma, "dbeta": dbeta}, writes)
-    if dx is not None:
-        writes(dx, "dx", real, 2)
-        same_shape(dx, "dx", x, "x")
-    names = ("dx", "dgamma", "dbeta", "x", "gamma", "mean", "scale", "dy")
-    separate(names, (dx, dgamma, dbeta, x, gamma, mean, scale, dy), 3)
-
-
-def _check_normalization(
-    x: Array, gamma: Array, beta: Array, mean: Array, scale: Array, out: Array, mean_name: str = "mean"
-) -> np.dtype[Any]:
-    real = real_of(x, "x")
-    reads(x, "x", real, 2)
-    writes(out, "out", real, 2)
-    same_shape(out, "out", x, "x")
-    _check_channels(real, x, {"gamma": gamma, "beta": beta, mean_name: mean}, reads)
-    _check_channels(real, x, {"scale": scale}, writes)
-    return real
-
-
-def _check_channels(real: np.dtype[Any], x: Array, arrays: dict[str, Array], access: Any) -> None:
-    for name, array in arrays.items():
-        access(array, name, real, 1)
-        sized(array, name, 0, x.shape[1])
