@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from kernel_calls import ISAS, implementation
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -74,6 +75,20 @@ def test_a_prediction_does_not_depend_on_its_neighbours(cases):
     model = NetworkClassifier(IMAGE_LAYERS, **FAST).fit(X, y)
     whole = model.predict_proba(X)
     assert all(model.predict_proba(X[i : i + 1]).tobytes() == whole[i].tobytes() for i in (0, 30, 60))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_predictions_agree_across_instruction_sets(isa):
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 3
+    X = np.clip(rng.normal(60 + 60 * y[:, None, None, None], 40, (120, 14, 14, 3)), 0, 255).astype(np.uint8)
+    convolution = Conv2D(32, 3, padding="same")  # by Winograd but for the first
+    layers = [convolution, BatchNorm(), GELU(), MaxPool2D(2), convolution, BatchNorm(), GELU(), convolution, ReLU()]
+    model = NetworkClassifier(layers, max_epochs=3, random_state=0).fit(X, y)
+    with implementation(ISAS[-1]):
+        best = model.predict_proba(X)
+    with implementation(isa):
+        np.testing.assert_allclose(model.predict_proba(X), best, rtol=0, atol=1e-5)
 
 
 def test_copies_and_files(cases, tmp_path):
