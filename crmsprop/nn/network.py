@@ -14,7 +14,7 @@ from crmsprop.nn.workspace import Operation, Workspace
 
 #: A network keeps so many workspaces of at most so many bytes between predictions: to make one costs more than a row.
 SPARES = 8
-SPARE_BYTES = 1 << 20
+SPARE_BYTES = 1 << 22
 
 
 class Network:
@@ -118,6 +118,7 @@ class Network:
 
     def return_workspace(self, workspace: Workspace) -> None:
         """Take back what `borrow_workspace` gave, for the next call; large ones are dropped."""
+        workspace.inputs = []  # or a spare one would keep the user's array alive
         if workspace.nbytes <= SPARE_BYTES and len(self._spare) < SPARES:
             self._spare.append(workspace)
 

@@ -53,14 +53,11 @@ class Workspace:
             aligned_zeros(batch_size * size, dtype) if training and not operation.layer.is_view else None
             for operation, size in zip(operations, sizes, strict=True)
         ]
+        #: Bytes of a prediction's buffers and of what the layers have of their own.
+        self.nbytes = _nbytes((*self._turns, *(own.memory for own in self.owned)))
         self._views: dict[int, Buffers] = {}
         #: What each operation read in the last forward pass: the backward pass reads it again.
         self.inputs: list[Array] = []
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the buffers of a prediction, without what the layers have of their own."""
-        return sum(buffer.nbytes for buffer in self._turns)
 
     def buffers(self, n: int) -> Buffers:
         """Return the buffers, cut to the first `n` samples."""
@@ -108,3 +105,10 @@ def _gradient_arena(operations: Sequence[Operation], dtype: Any) -> Arena:
 
 def _view(flat: Array, n: int, shape: Shape) -> Array:
     return flat[: n * math.prod(shape)].reshape(n, *shape)
+
+
+def _nbytes(memory: Any) -> int:
+    """Bytes of the arrays in a layer's memory: an array, or a tuple of such things."""
+    if isinstance(memory, tuple):
+        return sum(_nbytes(part) for part in memory)
+    return memory.nbytes if isinstance(memory, np.ndarray) else 0

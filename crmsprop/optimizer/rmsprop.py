@@ -16,6 +16,11 @@ from crmsprop.optimizer.presets import PRESETS
 from crmsprop.optimizer.state import check_state_dict, load_state, state_to_dict
 
 
+def _read_only(name: str) -> Any:
+    """A property that reads the attribute `name`."""
+    return property(attrgetter(name))
+
+
 class RMSprop:
     """RMSprop (Tieleman and Hinton, 2012), updating a list of arrays in place.
 
@@ -212,13 +217,13 @@ class RMSprop:
         return cls(params, **{**PRESETS[check_choice("name", name, tuple(PRESETS))], **overrides})
 
     # What can be read and not set: to set it here would do nothing.
-    options: RMSpropOptions = property(attrgetter("_options"))  # type: ignore[assignment]
-    params: tuple[Array, ...] = property(attrgetter("_params"))  # type: ignore[assignment]
-    mean_squares: tuple[Array, ...] = property(attrgetter("_mean_squares"))  # type: ignore[assignment]
-    means: tuple[Array, ...] | None = property(attrgetter("_means"))  # type: ignore[assignment]
-    velocities: tuple[Array, ...] | None = property(attrgetter("_velocities"))  # type: ignore[assignment]
-    averages: tuple[Array, ...] | None = property(attrgetter("_averages"))  # type: ignore[assignment]
-    n_steps: int = property(attrgetter("_n_steps"))  # type: ignore[assignment]
+    options: RMSpropOptions = _read_only("_options")
+    params: tuple[Array, ...] = _read_only("_params")
+    mean_squares: tuple[Array, ...] = _read_only("_mean_squares")
+    means: tuple[Array, ...] | None = _read_only("_means")
+    velocities: tuple[Array, ...] | None = _read_only("_velocities")
+    averages: tuple[Array, ...] | None = _read_only("_averages")
+    n_steps: int = _read_only("_n_steps")
 
     @property
     def n_threads(self) -> int | None:

@@ -1,6 +1,8 @@
 """NetworkClassifier: any stack, on rows and on images, through search, copy and file."""
 
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -10,7 +12,20 @@ from sklearn.model_selection import GridSearchCV
 
 import crmsprop
 from crmsprop import MLPClassifier, NetworkClassifier
-from crmsprop.nn import GELU, BatchNorm, Conv2D, Dense, Dropout, Flatten, HeNormal, LeakyReLU, MaxPool2D, ReLU, Tanh
+from crmsprop.nn import (
+    GELU,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    HeNormal,
+    LeakyReLU,
+    MaxPool2D,
+    Network,
+    ReLU,
+    Tanh,
+)
 
 FAST = {"max_epochs": 3, "batch_size": 16, "random_state": 0}
 IMAGE_LAYERS = [
@@ -155,3 +170,22 @@ def test_layers_that_fit_would_refuse_are_not_saved(cases, tmp_path, layers, mes
     with pytest.raises((TypeError, ValueError), match=f"^{message}"):
         model.save(tmp_path / "model.crms")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_prediction_keeps_neither_its_input_nor_much_memory(cases):
+    X, y = cases.rows(dtype=np.float32)
+    model = NetworkClassifier([Dense(4)], **FAST).fit(X, y)
+    given = X.copy()
+    alive = weakref.ref(given)
+    model.predict(given)
+    del given
+    gc.collect()
+    assert alive() is None
+    large = Network([Conv2D(128, 3), Conv2D(128, 3)], (8, 8, 128))  # weights at 36 points: 2.4 MB a layer
+    large.return_workspace(large.borrow_workspace(1, 1))
+    assert large._spare == []
+    small = Network([Dense(4)], (5,))
+    workspace = small.borrow_workspace(3, 1)
+    small.return_workspace(workspace)
+    assert small.borrow_workspace(2, 1) is workspace
+    assert small.borrow_workspace(2, 1) is not workspace

@@ -72,10 +72,10 @@ static inline view tile_row_inputs(const crm_conv2d *c, isize image, isize tiles
     memset(frame, 0, REACH * row * sizeof(real));
     for (isize i = 0; i < REACH; i++) {
         isize y = tiles * TILE + i - c->pad_top;
-        const real *from = x + y * c->width * c->channels;
-        real *to = frame + i * row + c->pad_left * pixel;
         if (y < 0 || y >= c->height)
             continue;
+        const real *from = x + y * c->width * c->channels;
+        real *to = frame + i * row + c->pad_left * pixel;
         if (pixel == c->channels)
             memcpy(to, from, columns * pixel * sizeof(real));
         for (isize j = 0; pixel != c->channels && j < columns; j++)
@@ -222,6 +222,5 @@ static void strip_outputs(const crm_conv2d *c, strip s, const real *inputs, real
         }
     }
 }
-
 
 #endif
