@@ -16,7 +16,14 @@ from crmsprop.kernels import reference
 from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
 
 MODULES = {
-    "_rmsprop": ("RMSpropArrays", "rmsprop_accumulate", "rmsprop_check", "rmsprop_squares", "rmsprop_update"),
+    "_rmsprop": (
+        "RMSpropArrays",
+        "rmsprop_accumulate",
+        "rmsprop_average",
+        "rmsprop_check",
+        "rmsprop_squares",
+        "rmsprop_update",
+    ),
     "_dense": ("dense_scratch", "dense_forward", "dense_backward"),
     "_conv2d": ("conv2d_scratch", "conv2d_forward", "conv2d_backward"),
     "_pool": ("max_pool2d_forward", "max_pool2d_backward"),

@@ -74,15 +74,13 @@ def switch(name, *values):
 CENTERED, MOMENTUM = switch("centered", True), switch("momentum", 0.875)
 L2, DECAY, MAXIMIZE = switch("l2", 0.125), switch("weight_decay", 0.125), switch("maximize", True)
 CLIPS = [(), (("clip_value", 0.5),), (("clip_norm", 0.75),), (("global_clip_norm", 0.875),)]
-# Keras updates its average at every call, ours at every update: with accumulated gradients the two differ.
-AVERAGE_OR_ACCUMULATE = [(), (("ema", 0.75),), (("accumulate_steps", 2),)]
 NESTEROV = [*MOMENTUM, (("momentum", 0.875), ("nesterov", True))]
 OPTAX = (CENTERED, NESTEROV, switch("bias_correction", True), switch("eps_in_sqrt", False))
 CHAINED = [*L2[1:], *DECAY[1:], *MAXIMIZE[1:], CLIPS[1], CLIPS[3], *switch("accumulate_steps", 2)[1:]]
 
 OPTIONS = {
     "torch": combinations(CENTERED, MOMENTUM, L2, MAXIMIZE),
-    "keras": combinations(CENTERED, MOMENTUM, DECAY, CLIPS, AVERAGE_OR_ACCUMULATE),
+    "keras": combinations(CENTERED, MOMENTUM, DECAY, CLIPS, switch("ema", 0.75), switch("accumulate_steps", 2)),
     "tf1": combinations(CENTERED, MOMENTUM),
     "optax": [
         *combinations(*OPTAX, switch("initial_mean_square", 0.5)),

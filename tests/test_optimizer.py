@@ -206,6 +206,7 @@ class Followers:
     def __init__(self, params, accumulate_steps=1, maximize=False, bias_correction=False, **options):
         self.clip_norm, self.global_clip_norm = options.pop("clip_norm", None), options.pop("global_clip_norm", None)
         self.ema, start = options.pop("ema", None), options.pop("initial_mean_square", 0.0)
+        self.between, self.calls = options.pop("ema_every_call", False) and self.ema, 0
         self.every, self.sign, self.corrects = accumulate_steps, -1.0 if maximize else 1.0, bias_correction
         self.each = [Oracle(param, **options) for param in params]
         for oracle in self.each:
@@ -218,6 +219,11 @@ class Followers:
             means = [self.sign * sum(column) / self.every for column in zip(*self.seen, strict=True)]
             self.seen, self.steps = [], self.steps + 1
             self.update(means)
+        elif self.between:
+            for oracle in self.each:
+                param, average = oracle.columns[0], oracle.columns[4]
+                average[:] = self.ema * average + (1 - self.ema) * param if self.calls else param
+        self.calls += 1
 
     def update(self, means):
         norms = [np.sqrt(np.sum(mean**2)) for mean in means]
@@ -228,7 +234,7 @@ class Followers:
                 scale = self.clip_norm / norm
             if self.global_clip_norm and whole > self.global_clip_norm:
                 scale = self.global_clip_norm / whole
-            changes = {"ema": self.ema if self.ema and self.steps > 1 else 0.0}
+            changes = {"ema": self.ema if self.ema and (self.calls if self.between else self.steps > 1) else 0.0}
             if self.corrects:
                 changes["correction"] = 1 / (1 - oracle.options["rho"] ** self.steps)
             oracle.step(mean, scale=scale, **changes)
@@ -244,6 +250,7 @@ EVERY_OPTION = {
     "clip_norm": 0.9,
     "global_clip_norm": 1.3,
     "ema": 0.7,
+    "ema_every_call": True,
     "accumulate_steps": 3,
     "maximize": True,
 }
@@ -251,6 +258,8 @@ TOGETHER = [
     {name: EVERY_OPTION[name] for name in names}
     for names in (
         ("clip_norm", "accumulate_steps", "maximize", "ema"),
+        ("clip_norm", "accumulate_steps", "ema", "ema_every_call"),
+        ("ema", "ema_every_call"),
         # initial_mean_square: in the first step of a centered run with bias correction nothing is left but rounding
         ("global_clip_norm", "accumulate_steps", "weight_decay", "bias_correction", "initial_mean_square"),
         ("clip_value", "maximize", "lr_in_momentum", "eps_in_sqrt", "ema", "initial_mean_square"),

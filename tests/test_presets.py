@@ -69,6 +69,16 @@ def test_one_step_from_a_shared_state(run):
     assert_one_step(run, params, before, frozen(run, f"params/{SHARED + every}"))
 
 
+@pytest.mark.parametrize("run", [run for run in RUNS if "ema" in dict(run.options)], ids=lambda run: run.name)
+def test_averages(run):
+    params, optimizer = optimizer_of(run)
+    for grads in run.gradients()[:SHARED]:
+        optimizer.step(grads)
+    theirs, tolerance = frozen(run, "averages"), 1e-10 if run.dtype == "float64" else 1e-5
+    scale = np.abs(theirs) + np.abs(np.concatenate(params) - np.concatenate(start(run.dtype)))
+    assert_within(run, np.concatenate(optimizer.averages), theirs, tolerance * scale)
+
+
 def restore(run, params, optimizer):
     """Parameters and state of the peer after SHARED calls."""
     state = {**optimizer.state_dict(), "n_steps": SHARED // optimizer.options.accumulate_steps}

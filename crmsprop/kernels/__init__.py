@@ -45,6 +45,7 @@ if TYPE_CHECKING or active_kernels == "reference":
         relu_backward,
         relu_forward,
         rmsprop_accumulate,
+        rmsprop_average,
         rmsprop_check,
         rmsprop_squares,
         rmsprop_update,
@@ -65,6 +66,7 @@ else:
     from crmsprop.kernels._rmsprop import (
         RMSpropArrays,
         rmsprop_accumulate,
+        rmsprop_average,
         rmsprop_check,
         rmsprop_squares,
         rmsprop_update,
@@ -97,6 +99,7 @@ __all__ = [
     "relu_backward",
     "relu_forward",
     "rmsprop_accumulate",
+    "rmsprop_average",
     "rmsprop_check",
     "rmsprop_squares",
     "rmsprop_update",

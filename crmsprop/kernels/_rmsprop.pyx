@@ -29,6 +29,7 @@ cdef extern from "rmsprop.h":
     ctypedef struct crm_rmsprop_kernels:
         void block(const crm_rmsprop_array *, isize, const crm_rmsprop_rule *, isize, isize) noexcept nogil
         void accumulate(const crm_rmsprop_array *, isize, isize, isize) noexcept nogil
+        void average(const crm_rmsprop_array *, isize, double, isize, isize) noexcept nogil
         double squares(const crm_rmsprop_array *, isize, isize, isize) noexcept nogil
     const crm_rmsprop_kernels *crm_rmsprop[3][2]
 
@@ -279,6 +280,26 @@ def rmsprop_accumulate(list grads not None, list sums not None, int n_threads):
     cdef int threads = team(n_threads, total, blocks_of(total))
     for block in prange(blocks_of(total), nogil=True, num_threads=threads, schedule="static"):
         kernels.accumulate(arrays, count, block * BLOCK, min((block + 1) * BLOCK, total))
+
+
+def rmsprop_average(list params not None, list averages not None, double ema, int n_threads):
+    """averages = ema * averages + (1 - ema) * params; see reference.rmsprop_average."""
+    cdef Table table = Table()
+    table.begin(averages, "averages")
+    as_long(params, "params", table.count)
+    cdef Py_ssize_t i
+    for i in range(table.count):
+        table.place(i, an_array(averages[i], "averages", i))
+        table.arrays[i].average = writes(
+            averages[i], "averages", table.type_number, np.PyArray_NDIM(averages[i]), i)
+        table.arrays[i].param = companion(params[i], averages[i], table.type_number, False, "params", i, "averages")
+    separate_lists(("averages", "params"), (averages, params), 1)
+    cdef const crm_rmsprop_kernels *kernels = table.kernels()
+    cdef isize block, count = table.count, total = table.total
+    cdef const crm_rmsprop_array *arrays = table.arrays
+    cdef int threads = team(n_threads, total, blocks_of(total))
+    for block in prange(blocks_of(total), nogil=True, num_threads=threads, schedule="static"):
+        kernels.average(arrays, count, ema, block * BLOCK, min((block + 1) * BLOCK, total))
 
 
 def rmsprop_squares(list grads not None, list sums, int n_threads):

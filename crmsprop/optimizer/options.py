@@ -10,6 +10,7 @@ from crmsprop.errors import check_bool, check_fits, check_integer, check_not_zer
 from crmsprop.kernels.rule import RMSpropRule
 
 CLIPS = ("clip_value", "clip_norm", "global_clip_norm")
+SWITCHES = ("nesterov", "centered", "eps_in_sqrt", "lr_in_momentum", "bias_correction", "maximize", "ema_every_call")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class RMSpropOptions:
     clip_norm: float | None
     global_clip_norm: float | None
     ema: float | None
+    ema_every_call: bool
     accumulate_steps: int
     maximize: bool
 
@@ -52,7 +54,7 @@ class RMSpropOptions:
             for name in names:
                 if name not in (*CLIPS, "ema") or getattr(self, name) is not None:
                     object.__setattr__(self, name, check_real(name, getattr(self, name), interval))
-        for name in ("nesterov", "centered", "eps_in_sqrt", "lr_in_momentum", "bias_correction", "maximize"):
+        for name in SWITCHES:
             object.__setattr__(self, name, check_bool(name, getattr(self, name)))
         object.__setattr__(self, "accumulate_steps", check_integer("accumulate_steps", self.accumulate_steps, 1, 2**53))
         self._check_combinations()
@@ -76,8 +78,13 @@ class RMSpropOptions:
             lr_in_momentum=self.lr_in_momentum,
             clip_value=math.inf if self.clip_value is None else self.clip_value,
             scale=(-1.0 if self.maximize else 1.0) / self.accumulate_steps,
-            ema=self.ema if self.ema and n_steps else 0.0,
+            ema=self.ema if self.ema and (n_steps or self.averages_between_updates) else 0.0,
         )
+
+    @property
+    def averages_between_updates(self) -> bool:
+        """Whether the average moves in calls that make no update."""
+        return self.ema is not None and self.ema_every_call and self.accumulate_steps > 1
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
         """Refuse numbers that the dtype of the parameters makes infinite, and those above 0 that it makes 0."""

@@ -9,8 +9,16 @@ from typing import Any
 #: torch 2: epsilon outside of the root, learning rate after the momentum; `weight_decay` there is `l2` here.
 TORCH = {"learning_rate": 1e-2, "rho": 0.99, "epsilon": 1e-8}
 
-#: Keras 3: epsilon under the root, learning rate inside of the momentum; `weight_decay` is decoupled.
-KERAS = {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-7, "eps_in_sqrt": True, "lr_in_momentum": True}
+#: Keras 3: epsilon under the root, learning rate inside of the momentum; `weight_decay` is
+#: decoupled; the average moves in calls that only accumulate gradients, too.
+KERAS = {
+    "learning_rate": 1e-3,
+    "rho": 0.9,
+    "epsilon": 1e-7,
+    "eps_in_sqrt": True,
+    "lr_in_momentum": True,
+    "ema_every_call": True,
+}
 
 #: TensorFlow 1: as Keras, but the mean square starts from 1.
 TF1 = {

@@ -75,6 +75,8 @@ class RMSprop:
     ema : float or None, default=None
         Decay, in [0, 1), of a running average of the parameters, see `averages`. After the first step the average is
         the parameters themselves, as in Keras.
+    ema_every_call : bool, default=False
+        Whether the average also moves in calls of `step` that only accumulate gradients, as in Keras.
     accumulate_steps : int, default=1
         Update once every so many calls of `step`, with the mean of their gradients.
     maximize : bool, default=False
@@ -164,6 +166,7 @@ class RMSprop:
         clip_norm: float | None = None,
         global_clip_norm: float | None = None,
         ema: float | None = None,
+        ema_every_call: bool = False,
         accumulate_steps: int = 1,
         maximize: bool = False,
         n_threads: int | None = None,
@@ -184,6 +187,7 @@ class RMSprop:
             clip_norm,
             global_clip_norm,
             ema,
+            ema_every_call,
             accumulate_steps,
             maximize,
         )
@@ -341,12 +345,19 @@ class RMSprop:
             if clips:
                 options.clip_factors(kernels.rmsprop_squares(grads, None, n_threads))
             kernels.rmsprop_accumulate(grads, self._thawed_sums or [], n_threads)
+            if options.averages_between_updates:
+                self._move_averages(n_threads)
             self._n_accumulated += 1
             return
         rule = options.rule(self._n_steps) if self._rule is None or first else self._rule
         self._arrays.step(grads, learning_rate, rule, self._clip_factors(grads) if clips else None, self._n_threads)
         self._n_steps += 1
         self._n_accumulated = 0
+
+    def _move_averages(self, n_threads: int) -> None:
+        first = self._n_steps == 0 and self._n_accumulated == 0
+        params, averages = ([arrays[i] for i in self._thawed] for arrays in (self._params, self._averages or ()))
+        kernels.rmsprop_average(params, averages, 0.0 if first else self._options.ema or 0.0, n_threads)
 
     def _renumbered(self, error: Exception) -> Exception:
         """The kernel counts the arrays that are not frozen; the user counts all."""

@@ -188,6 +188,29 @@ def test_accumulated_gradients_are_added_in_order(kernel, dtype):
     assert_same_bits(sums, [one + other for one, other in zip(first, second, strict=True)])
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.7])
+def test_averages_move_towards_the_parameters(kernel, dtype, ema):
+    shapes = [(3, 4), (0,), (), (BLOCK + 3,)]
+    params, averages = ([arrays(math.prod(s), dtype, seed)[0].reshape(s) for s in shapes] for seed in (0, 1))
+    expected = [
+        ema * old.astype(np.float64) + (1 - ema) * new.astype(np.float64)
+        for old, new in zip(averages, params, strict=True)
+    ]
+    before = [param.copy() for param in params]
+    kernel.rmsprop_average(params, averages, ema, 2)
+    for average, wanted in zip(averages, expected, strict=True):
+        np.testing.assert_allclose(
+            average, wanted, rtol=0, atol=4 * np.finfo(dtype).eps * np.abs(wanted).max(initial=1)
+        )
+    assert_same_bits(params, before)
+
+
+def test_an_average_that_was_no_number_is_forgotten_at_first(kernel, dtype):
+    average = np.full(3, np.nan, dtype)
+    kernel.rmsprop_average([np.ones(3, dtype)], [average], 0.0, 1)
+    assert np.array_equal(average, np.ones(3))
+
+
 # values that are no ordinary numbers
 
 TINY = {np.dtype(np.float32): 1e-42, np.dtype(np.float64): 1e-320}

@@ -20,6 +20,7 @@ from crmsprop.kernels.reference.pool import max_pool2d_backward, max_pool2d_forw
 from crmsprop.kernels.reference.rmsprop import (
     RMSpropArrays,
     rmsprop_accumulate,
+    rmsprop_average,
     rmsprop_check,
     rmsprop_squares,
     rmsprop_update,
@@ -48,6 +49,7 @@ __all__ = [
     "relu_backward",
     "relu_forward",
     "rmsprop_accumulate",
+    "rmsprop_average",
     "rmsprop_check",
     "rmsprop_squares",
     "rmsprop_update",

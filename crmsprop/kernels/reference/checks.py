@@ -87,11 +87,23 @@ def check_update(
 
 def check_accumulate(grads: list[Array], sums: list[Array]) -> None:
     """Gradients and what they are added to."""
-    as_long(grads, "grads", len(sums))
-    for i, total in enumerate(sums):
-        writes(total, "sums", real_of(sums[0], "sums", 0), total.ndim, i)
-        _check_companion(grads[i], "grads", total, "sums", i)
-    separate_lists(("sums", "grads"), (sums, grads), 1)
+    _check_pairs(("sums", "grads"), sums, grads)
+
+
+def check_average(params: list[Array], averages: list[Array]) -> None:
+    """Parameters and their running averages."""
+    _check_pairs(("averages", "params"), averages, params)
+
+
+def _check_pairs(names: tuple[str, str], written: list[Array], read: list[Array]) -> None:
+    """Arrays that are written, and those of the same shapes that are read for it."""
+    as_long(read, names[1], len(written))
+    for i, target in enumerate(written):
+        real = real_of(written[0], names[0], 0)
+        writes(target, names[0], real, target.ndim, i)
+        same_shape(read[i], names[1], target, names[0], i)
+        reads(read[i], names[1], real, target.ndim, i)
+    separate_lists(names, (written, read), 1)
 
 
 def check_squares(grads: list[Array], sums: list[Array] | None) -> None:

@@ -96,7 +96,12 @@ def _update(
         u = u + real(rule.momentum) * w if rule.nesterov else w
     param[...] = real(1.0 - rate * rates.weight_decay) * param - real(outside) * u
     if average is not None:
-        average[...] = param if rule.ema == 0 else real(rule.ema) * average + real(1.0 - rule.ema) * param
+        _average(param, average, rule.ema)
+
+
+def _average(param: Array, average: Array, ema: float) -> None:
+    real = param.dtype.type
+    average[...] = param if ema == 0 else real(ema) * average + real(1.0 - ema) * param
 
 
 def _scaled_gradient(grad: Array, total: Array | None, scale: float, rule: RMSpropRule) -> Array:
@@ -132,6 +137,14 @@ def rmsprop_accumulate(grads: list[Array], sums: list[Array], n_threads: int) ->
     checks.check_accumulate(grads, sums)
     for total, grad in zip(sums, grads, strict=True):
         total += grad
+
+
+@silent
+def rmsprop_average(params: list[Array], averages: list[Array], ema: float, n_threads: int) -> None:
+    """averages = ema * averages + (1 - ema) * params, array by array; an `ema` of 0 forgets what they held."""
+    checks.check_average(params, averages)
+    for param, average in zip(params, averages, strict=True):
+        _average(param, average, ema)
 
 
 @silent

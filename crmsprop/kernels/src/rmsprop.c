@@ -25,6 +25,12 @@
 ALWAYS_INLINE real root(real x) { return sizeof(real) == 4 ? (real)sqrtf((float)x) : (real)sqrt((double)x); }
 ALWAYS_INLINE real clamp(real x, real bound) { return x < -bound ? -bound : x > bound ? bound : x; }
 
+/* What the average held before may be a NaN: the first move forgets it. */
+ALWAYS_INLINE real averaged_with(real average, real param, real ema, real rest)
+{
+    return ema == 0 ? param : ema * average + rest * param;
+}
+
 enum { PLAIN, NUMBERS, CLIPPED, ACCUMULATED }; /* the last reads a sum of gradients, and is clipped */
 enum { NO_MOMENTUM, MOMENTUM, NESTEROV };
 
@@ -81,7 +87,7 @@ ALWAYS_INLINE void update(const crm_rmsprop_array *array, const crm_rmsprop_rule
         real p = (numbers ? keep * before : before) - rate_outside * u;
         param[i] = p;
         if (averaged)
-            average[i] = ema == 0 ? p : ema * average[i] + ema_rest * p; /* what it held before may be a NaN */
+            average[i] = averaged_with(average[i], p, ema, ema_rest);
     }
 }
 
@@ -153,6 +159,17 @@ static void accumulate(const crm_rmsprop_array *arrays, isize count, isize begin
     }
 }
 
+static void average(const crm_rmsprop_array *arrays, isize count, double ema, isize begin, isize end)
+{
+    for (isize i = find(arrays, count, begin); i < count && arrays[i].start < end; i++) {
+        real *RESTRICT mean = (real *)arrays[i].average;
+        const real *RESTRICT param = (const real *)arrays[i].param;
+        isize first = MAX(begin - arrays[i].start, 0), last = MIN(end - arrays[i].start, arrays[i].size);
+        for (isize k = first; k < last; k++)
+            mean[k] = averaged_with(mean[k], param[k], (real)ema, (real)(1.0 - ema));
+    }
+}
+
 #define SQUARE_LANES 32 /* four vectors of AVX-512: a single one waits for the sum before */
 
 ALWAYS_INLINE double square_of(real x) { return (double)x * (double)x; }
@@ -174,4 +191,4 @@ static double squares(const crm_rmsprop_array *arrays, isize count, isize block,
     return lanes_[0];
 }
 
-const crm_rmsprop_kernels CRM(crm_rmsprop) = {block, accumulate, squares};
+const crm_rmsprop_kernels CRM(crm_rmsprop) = {block, accumulate, average, squares};
