@@ -99,6 +99,11 @@ def cross_entropy_arguments():
             "hits": zeros(4, dtype=U8), "dlogits": zeros(4, 3), "n_threads": 1}  # fmt: skip
 
 
+def pairs(*names):
+    """Two lists of the same shapes."""
+    return {name: [zeros(3, 4), zeros(2)] for name in names}
+
+
 def gather_arguments():
     return {"source": zeros(6, 4), "indices": zeros(3, dtype=I64), "out": zeros(3, 4), "scale": 1.0, "n_threads": 1}
 
@@ -161,6 +166,10 @@ CALLS = {
     "batch_norm_backward": Call(batch_norm_backward_arguments, frozenset({"dx", "dgamma", "dbeta"}), frozenset({"dx"})),
     "dropout": Call(
         lambda: {"x": zeros(3, 4), "out": zeros(3, 4), "rate": 0.5, "key": 7, "n_threads": 1}, frozenset({"out"})
+    ),
+    "rmsprop_accumulate": Call(lambda: {**pairs("grads", "sums"), "n_threads": 1}, frozenset({"sums"})),
+    "rmsprop_average": Call(
+        lambda: {**pairs("params", "averages"), "ema": 0.5, "n_threads": 1}, frozenset({"averages"})
     ),
     "gather": Call(gather_arguments, frozenset({"out"})),
     "softmax": Call(lambda: {"logits": zeros(3, 4), "out": zeros(3, 4), "n_threads": 1}, frozenset({"out"})),

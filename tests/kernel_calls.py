@@ -27,7 +27,7 @@ MODULES = {
     "_dense": ("dense_scratch", "dense_forward", "dense_backward"),
     "_conv2d": ("conv2d_scratch", "conv2d_forward", "conv2d_backward"),
     "_pool": ("max_pool2d_forward", "max_pool2d_backward"),
-    "_elementwise": ("relu_forward", "relu_backward", "dropout", "gather"),
+    "_elementwise": ("relu_forward", "relu_backward", "dropout", "gather", "all_finite"),
     "_softmax": ("softmax", "cross_entropy"),
     "_activation": ("activation_forward", "activation_backward"),
     "_batch_norm": ("batch_norm_scratch", "batch_norm_forward", "batch_norm_apply", "batch_norm_backward"),

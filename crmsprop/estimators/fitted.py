@@ -53,7 +53,7 @@ class FittedNetwork(TrainingParameters):
     def _data_set(self, X: Array, target: Array) -> DataSet:
         scale = 1 / 255 if X.dtype == np.uint8 and self._image_shape else 1.0
         # A memory-mapped file may begin anywhere: rows that are not aligned or not contiguous are copied.
-        rows = X if X.flags.c_contiguous and X.flags.aligned else np.require(X, requirements=["C", "A"])
+        rows = X if _is_whole(X) else np.require(X, requirements=["C", "A"])
         return DataSet(rows.reshape(len(X), *self._sample_shape(X)), target, scale=scale)
 
     def _sample_shape(self, X: Array) -> Shape:
@@ -170,8 +170,9 @@ class FittedNetwork(TrainingParameters):
             and (X.dtype == np.uint8) == self._fitted_on_uint8
             and X.dtype in PLAIN_DTYPES
             and X.shape[1:] in ((self.n_features_in_,), self._image_shape)
-            and not hasattr(self, "feature_names_in_")
-            and bool(np.isfinite(X).all())
+            and _is_whole(X)
+            and "feature_names_in_" not in self.__dict__
+            and (X.dtype == np.uint8 or kernels.all_finite(X))
         )
 
     def _outputs(self, X: Any) -> Array:
@@ -183,7 +184,7 @@ class FittedNetwork(TrainingParameters):
         n_threads = kernels.effective_n_threads(self.n_threads)
         data = self._data_set(X, NO_TARGET)
         outputs = predict(self.network_, data.x, data.scale, n_threads)
-        if not np.isfinite(outputs).all():
+        if not kernels.all_finite(outputs):
             self._refuse_outputs(outputs)
         return self._loss().predict(outputs, n_threads)
 
@@ -192,3 +193,9 @@ class FittedNetwork(TrainingParameters):
         bad = np.flatnonzero(~np.isfinite(outputs).all(axis=-1))
         rule = "X must be of the scale that the network was trained on"
         raise ValueError(f"{rule}: the outputs for sample {bad[0]} are not finite")
+
+
+def _is_whole(X: Array) -> bool:
+    """Whether the rows lie in memory as the kernels read them."""
+    flags = X.flags
+    return bool(flags.c_contiguous and flags.aligned)

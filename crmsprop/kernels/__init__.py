@@ -27,6 +27,7 @@ if TYPE_CHECKING or active_kernels == "reference":
         RMSpropArrays,
         activation_backward,
         activation_forward,
+        all_finite,
         batch_norm_apply,
         batch_norm_backward,
         batch_norm_forward,
@@ -61,7 +62,7 @@ else:
     )
     from crmsprop.kernels._conv2d import conv2d_backward, conv2d_forward, conv2d_scratch
     from crmsprop.kernels._dense import dense_backward, dense_forward, dense_scratch
-    from crmsprop.kernels._elementwise import dropout, gather, relu_backward, relu_forward
+    from crmsprop.kernels._elementwise import all_finite, dropout, gather, relu_backward, relu_forward
     from crmsprop.kernels._pool import max_pool2d_backward, max_pool2d_forward
     from crmsprop.kernels._rmsprop import (
         RMSpropArrays,
@@ -79,6 +80,7 @@ __all__ = [
     "activation_forward",
     "active_isa",
     "active_kernels",
+    "all_finite",
     "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_forward",

@@ -25,7 +25,7 @@ if len(KINDS) != CRM_ACTIVATIONS:
     raise ImportError(f"activation.h must name the {len(KINDS)} activations {', '.join(KINDS)}, got {CRM_ACTIVATIONS}")
 
 cdef isize BLOCK = 4096  # elements a block
-cdef double WORK = 20    # an element costs as much as so many multiplications
+cdef double COST = 0.6  # nanoseconds an element
 
 
 def activation_forward(ndarray x, ndarray out, kind, double slope, int n_threads):
@@ -37,9 +37,13 @@ def activation_forward(ndarray x, ndarray out, kind, double slope, int n_threads
     separate(("out", "x"), (out, x), 1)
     cdef crm_forward forward = crm_activation[isa][type_number == np.NPY_DOUBLE].forward[which]
     cdef isize size = np.PyArray_SIZE(x), block
-    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, WORK * size, blocks(size)),
-                        schedule="static"):
-        forward(source, target, slope, block * BLOCK, min((block + 1) * BLOCK, size))
+    cdef int threads = team(n_threads, COST * size, blocks(size))
+    with nogil:
+        if threads == 1:
+            forward(source, target, slope, 0, size)
+        else:
+            for block in prange(blocks(size), num_threads=threads, schedule="static"):
+                forward(source, target, slope, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
 def activation_backward(ndarray x, ndarray out, ndarray dy, ndarray dx, kind, double slope, int n_threads):
@@ -55,9 +59,13 @@ def activation_backward(ndarray x, ndarray out, ndarray dy, ndarray dx, kind, do
     separate(("dx", "x", "out", "dy"), (dx, x, out, None if gradient == target else dy), 1)
     cdef crm_backward backward = crm_activation[isa][type_number == np.NPY_DOUBLE].backward[which]
     cdef isize size = np.PyArray_SIZE(x), block
-    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, WORK * size, blocks(size)),
-                        schedule="static"):
-        backward(source, value, gradient, target, slope, block * BLOCK, min((block + 1) * BLOCK, size))
+    cdef int threads = team(n_threads, COST * size, blocks(size))
+    with nogil:
+        if threads == 1:
+            backward(source, value, gradient, target, slope, 0, size)
+        else:
+            for block in prange(blocks(size), num_threads=threads, schedule="static"):
+                backward(source, value, gradient, target, slope, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
 cdef isize blocks(isize size) noexcept nogil:

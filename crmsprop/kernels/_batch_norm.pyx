@@ -31,7 +31,7 @@ cdef extern from "batch_norm.h":
     const crm_batch_norm_kernels *crm_batch_norm_table[3][2]
 
 cdef isize BLOCK = 8192  # elements a block of rows, or one row
-cdef double WORK = 2     # limited by memory: an element costs as much as so many multiplications
+cdef double COST = 0.2  # nanoseconds an element
 
 
 def batch_norm_scratch(Py_ssize_t rows, Py_ssize_t channels):
@@ -55,15 +55,25 @@ def batch_norm_forward(ndarray x, ndarray gamma, ndarray beta, ndarray running_m
     cdef double *sums = room(scratch, &c)
     cdef const crm_batch_norm_kernels *kernels = crm_batch_norm_table[isa][type_number == np.NPY_DOUBLE]
     cdef isize count = blocks(c.rows, c.channels), step = rows_a_block(c.channels), block
-    cdef int threads = team(n_threads, WORK * c.rows * c.channels, count)
+    cdef int threads = team(n_threads, COST * c.rows * c.channels, count)
     cdef double *total = sums + 2 * c.channels * count
-    for block in prange(count, nogil=True, num_threads=threads, schedule="static"):
-        kernels.moments(&c, block * step, min((block + 1) * step, c.rows), sums + 2 * c.channels * block)
+    with nogil:
+        if threads == 1:
+            for block in range(count):
+                kernels.moments(&c, block * step, min((block + 1) * step, c.rows), sums + 2 * c.channels * block)
+        else:
+            for block in prange(count, num_threads=threads, schedule="static"):
+                kernels.moments(&c, block * step, min((block + 1) * step, c.rows), sums + 2 * c.channels * block)
     if c.rows:
         join_moments(&c, sums, total, step, count)
         keep_moments(type_number, total, &c, epsilon, decay, mean, scale, running_mean, running_variance)
-    for block in prange(count, nogil=True, num_threads=threads, schedule="static"):
-        kernels.normalize(&c, block * step, min((block + 1) * step, c.rows))
+    with nogil:
+        if threads == 1:
+            for block in range(count):
+                kernels.normalize(&c, block * step, min((block + 1) * step, c.rows))
+        else:
+            for block in prange(count, num_threads=threads, schedule="static"):
+                kernels.normalize(&c, block * step, min((block + 1) * step, c.rows))
 
 
 def batch_norm_apply(ndarray x, ndarray gamma, ndarray beta, ndarray running_mean, ndarray running_variance,
@@ -80,9 +90,14 @@ def batch_norm_apply(ndarray x, ndarray gamma, ndarray beta, ndarray running_mea
     for channel in range(c.channels):
         put(scale, type_number, channel, 1 / sqrt(get(running_variance, type_number, channel) + epsilon))
     cdef const crm_batch_norm_kernels *kernels = crm_batch_norm_table[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, WORK * c.rows * c.channels, count)
-    for block in prange(count, nogil=True, num_threads=threads, schedule="static"):
-        kernels.normalize(&c, block * step, min((block + 1) * step, c.rows))
+    cdef int threads = team(n_threads, COST * c.rows * c.channels, count)
+    with nogil:
+        if threads == 1:
+            for block in range(count):
+                kernels.normalize(&c, block * step, min((block + 1) * step, c.rows))
+        else:
+            for block in prange(count, num_threads=threads, schedule="static"):
+                kernels.normalize(&c, block * step, min((block + 1) * step, c.rows))
 
 
 def batch_norm_backward(ndarray x, ndarray gamma, ndarray mean, ndarray scale, ndarray dy, ndarray dx, ndarray dgamma,
@@ -109,10 +124,15 @@ def batch_norm_backward(ndarray x, ndarray gamma, ndarray mean, ndarray scale, n
     cdef double *sums = room(scratch, &c)
     cdef const crm_batch_norm_kernels *kernels = crm_batch_norm_table[isa][type_number == np.NPY_DOUBLE]
     cdef isize count = blocks(c.rows, c.channels), step = rows_a_block(c.channels), block, i
-    cdef int threads = team(n_threads, WORK * c.rows * c.channels, count)
+    cdef int threads = team(n_threads, COST * c.rows * c.channels, count)
     cdef double *total = sums + 2 * c.channels * count
-    for block in prange(count, nogil=True, num_threads=threads, schedule="static"):
-        kernels.gradients(&c, block * step, min((block + 1) * step, c.rows), sums + 2 * c.channels * block)
+    with nogil:
+        if threads == 1:
+            for block in range(count):
+                kernels.gradients(&c, block * step, min((block + 1) * step, c.rows), sums + 2 * c.channels * block)
+        else:
+            for block in prange(count, num_threads=threads, schedule="static"):
+                kernels.gradients(&c, block * step, min((block + 1) * step, c.rows), sums + 2 * c.channels * block)
     add_blocks(sums, total, 2 * c.channels, count)
     for i in range(c.channels):
         put(dgamma, type_number, i, total[i])
@@ -120,8 +140,13 @@ def batch_norm_backward(ndarray x, ndarray gamma, ndarray mean, ndarray scale, n
     c.dgamma, c.dbeta = total, total + c.channels
     if c.out == NULL:
         return
-    for block in prange(count, nogil=True, num_threads=threads, schedule="static"):
-        kernels.backward(&c, block * step, min((block + 1) * step, c.rows))
+    with nogil:
+        if threads == 1:
+            for block in range(count):
+                kernels.backward(&c, block * step, min((block + 1) * step, c.rows))
+        else:
+            for block in prange(count, num_threads=threads, schedule="static"):
+                kernels.backward(&c, block * step, min((block + 1) * step, c.rows))
 
 
 cdef isize rows_a_block(isize channels) noexcept nogil:

@@ -31,6 +31,8 @@ cdef extern from "dense.h":
         crm_dense_block forward, dx, dweight
     const crm_dense_kernels *crm_dense_table[3][2]
 
+cdef double COST = 0.025  # nanoseconds a multiply-add, by whole vectors
+
 
 def dense_scratch(Py_ssize_t samples, Py_ssize_t inputs, Py_ssize_t units, dtype, bint training, int n_threads):
     """Elements of scratch that the calls below need for `n_threads` threads; see reference.dense_scratch."""
@@ -102,13 +104,21 @@ cdef int run(const crm_dense *d, crm_dense_block first, isize firsts, crm_dense_
     cdef char *memory = <char *>writes(scratch, "scratch", type_number, 1)
     if np.PyArray_SIZE(scratch) < scratch_size:
         raise ValueError(f"scratch must have at least {scratch_size} elements, got {np.PyArray_SIZE(scratch)}")
-    cdef int threads = team(n_threads, <double>d.samples * d.inputs * d.units, firsts + seconds)
+    cdef double cost = COST * d.samples * d.inputs * ((d.units + 15) // 16 * 16) * ((firsts > 0) + (seconds > 0))
+    cdef int threads = team(n_threads, cost, firsts + seconds)
     threads = <int>min(threads, np.PyArray_SIZE(scratch) // max(scratch_size, 1))
     threads = max(threads, 1)
     cdef isize bytes_each = scratch_size * np.PyArray_ITEMSIZE(scratch), block
-    for block in prange(firsts + seconds, nogil=True, num_threads=threads, schedule="dynamic"):
-        if block < firsts:
-            first(d, block, memory + threadid() * bytes_each)
+    with nogil:
+        if threads == 1:
+            for block in range(firsts):
+                first(d, block, memory)
+            for block in range(seconds):
+                second(d, block, memory)
         else:
-            second(d, block - firsts, memory + threadid() * bytes_each)
+            for block in prange(firsts + seconds, num_threads=threads, schedule="dynamic"):
+                if block < firsts:
+                    first(d, block, memory + threadid() * bytes_each)
+                else:
+                    second(d, block - firsts, memory + threadid() * bytes_each)
     return 0

@@ -1,4 +1,4 @@
-"""Compiled ReLU, dropout and gather; the loops are in src/elementwise.c, the contracts in reference/."""
+"""Compiled ReLU, dropout, gather and a look for NaN; the loops are in src/elementwise.c, the contracts in reference/."""
 
 cimport numpy as np
 from cython.parallel cimport prange
@@ -20,11 +20,15 @@ cdef extern from "elementwise.h":
         void dropout(const void *, void *, double, uint64_t, isize, isize) noexcept nogil
         void gather(const char *, isize, int, const int64_t *, void *, isize, double, isize, isize,
                     isize) noexcept nogil
+        int finite(const void *, isize, isize) noexcept nogil
     const crm_elementwise_kernels *crm_elementwise[3][2]
 
 cdef isize BLOCK = 16384  # elements a block
 cdef isize ROWS = 4       # gathered rows a block
-cdef double GATHER_WORK = 3  # an element from far away costs as much as so many multiplications
+# Nanoseconds an element
+cdef double RELU_COST = 0.07
+cdef double DROPOUT_COST = 0.3
+cdef double GATHER_COST = 0.3  # from far away
 
 
 def relu_forward(ndarray x, ndarray out, int n_threads):
@@ -36,8 +40,13 @@ def relu_forward(ndarray x, ndarray out, int n_threads):
     separate(("out", "x"), (out, x), 1)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef isize size = np.PyArray_SIZE(x), block
-    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, size, blocks(size)), schedule="static"):
-        kernels.relu_forward(source, target, block * BLOCK, min((block + 1) * BLOCK, size))
+    cdef int threads = team(n_threads, RELU_COST * size, blocks(size))
+    with nogil:
+        if threads == 1:
+            kernels.relu_forward(source, target, 0, size)
+        else:
+            for block in prange(blocks(size), num_threads=threads, schedule="static"):
+                kernels.relu_forward(source, target, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
 def relu_backward(ndarray out, ndarray dy, ndarray dx, int n_threads):
@@ -51,8 +60,13 @@ def relu_backward(ndarray out, ndarray dy, ndarray dx, int n_threads):
     separate(("dx", "out", "dy"), (dx, out, None if source == target else dy), 1)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef isize size = np.PyArray_SIZE(out), block
-    for block in prange(blocks(size), nogil=True, num_threads=team(n_threads, size, blocks(size)), schedule="static"):
-        kernels.relu_backward(mask, source, target, block * BLOCK, min((block + 1) * BLOCK, size))
+    cdef int threads = team(n_threads, RELU_COST * size, blocks(size))
+    with nogil:
+        if threads == 1:
+            kernels.relu_backward(mask, source, target, 0, size)
+        else:
+            for block in prange(blocks(size), num_threads=threads, schedule="static"):
+                kernels.relu_backward(mask, source, target, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
 def dropout(ndarray x, ndarray out, double rate, uint64_t key, int n_threads):
@@ -66,9 +80,13 @@ def dropout(ndarray x, ndarray out, double rate, uint64_t key, int n_threads):
     separate(("out", "x"), (out, x), 1)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef isize size = np.PyArray_SIZE(x), block
-    cdef int threads = team(n_threads, 2.0 * size, blocks(size))
-    for block in prange(blocks(size), nogil=True, num_threads=threads, schedule="static"):
-        kernels.dropout(source, target, rate, key, block * BLOCK, min((block + 1) * BLOCK, size))
+    cdef int threads = team(n_threads, DROPOUT_COST * size, blocks(size))
+    with nogil:
+        if threads == 1:
+            kernels.dropout(source, target, rate, key, 0, size)
+        else:
+            for block in prange(blocks(size), num_threads=threads, schedule="static"):
+                kernels.dropout(source, target, rate, key, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
 def gather(ndarray source, ndarray indices, ndarray out, double scale, int n_threads):
@@ -78,17 +96,35 @@ def gather(ndarray source, ndarray indices, ndarray out, double scale, int n_thr
     cdef const int64_t *rows = <const int64_t *>reads(indices, "indices", np.NPY_INT64, 1)
     cdef int kind = source_kind(source)
     check_gather(source, rows, np.PyArray_DIM(indices, 0), out)
-    if numpy.may_share_memory(out, source):
-        raise ValueError("out must not overlap source in memory")
-    separate(("out", "indices"), (out, indices), 1)
+    if np.PyArray_CHKFLAGS(source, np.NPY_ARRAY_C_CONTIGUOUS):
+        separate(("out", "source", "indices"), (out, source, indices), 1)
+    else:
+        separate(("out", "indices"), (out, indices), 1)
+        if numpy.may_share_memory(out, source):
+            raise ValueError("out must not overlap source in memory")
     cdef isize count = np.PyArray_DIM(indices, 0), block
     cdef isize size = np.PyArray_SIZE(out) // max(count, 1), stride = np.PyArray_STRIDE(source, 0)
     cdef const char *data = np.PyArray_BYTES(source)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, GATHER_WORK * count * size, count)
-    for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
-        kernels.gather(data, stride, kind, rows, target, size, scale, block * ROWS, min((block + 1) * ROWS, count),
-                       count)
+    cdef int threads = team(n_threads, GATHER_COST * count * size, count)
+    with nogil:
+        if threads == 1:
+            kernels.gather(data, stride, kind, rows, target, size, scale, 0, count, count)
+        else:
+            for block in prange((count + ROWS - 1) // ROWS, num_threads=threads, schedule="static"):
+                kernels.gather(data, stride, kind, rows, target, size, scale, block * ROWS,
+                               min((block + 1) * ROWS, count), count)
+
+
+def all_finite(ndarray x):
+    """Whether every element is finite; see reference.all_finite."""
+    cdef int type_number = real_of(x, "x")
+    cdef const void *source = reads(x, "x", type_number, np.PyArray_NDIM(x))
+    cdef isize size = np.PyArray_SIZE(x)
+    cdef bint found
+    with nogil:
+        found = crm_elementwise[isa][type_number == np.NPY_DOUBLE].finite(source, 0, size)
+    return found
 
 
 cdef isize blocks(isize size) noexcept nogil:
@@ -109,12 +145,22 @@ cdef int source_kind(ndarray source) except -1:
     raise TypeError(f"source must be a uint8, float32 or float64 array of rows, got {(<object>source).dtype.str}")
 
 
+cdef bint rows_fit(ndarray source, isize count, ndarray out) noexcept:
+    """Whether `out` has `count` rows of the shape of the source's."""
+    cdef int axis, ndim = np.PyArray_NDIM(source)
+    if np.PyArray_NDIM(out) != ndim or np.PyArray_DIM(out, 0) != count:
+        return False
+    for axis in range(1, ndim):
+        if np.PyArray_DIM(out, axis) != np.PyArray_DIM(source, axis):
+            return False
+    return True
+
+
 cdef int check_gather(ndarray source, const int64_t *rows, isize count, ndarray out) except -1:
     """Rows of the source must be contiguous and aligned, of the shape of out's rows, and every index must exist."""
-    cdef object shape = (<object>source).shape
     cdef isize i, length = np.PyArray_DIM(source, 0)
-    if (<object>out).shape != (count,) + shape[1:]:
-        raise ValueError(f"out must have shape {(count,) + shape[1:]}, got {(<object>out).shape}")
+    if not rows_fit(source, count, out):
+        raise ValueError(f"out must have shape {(count,) + (<object>source).shape[1:]}, got {(<object>out).shape}")
     if not np.PyArray_CHKFLAGS(source, np.NPY_ARRAY_ALIGNED):
         raise ValueError("source must be aligned in memory, got an address that is not a multiple of its item size")
     if length and not np.PyArray_CHKFLAGS(source, np.NPY_ARRAY_C_CONTIGUOUS) and not source[0].flags.c_contiguous:

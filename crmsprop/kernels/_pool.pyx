@@ -25,6 +25,10 @@ cdef extern from "pool.h":
         void backward(const crm_pool *, isize) noexcept nogil
     const crm_pool_kernels *crm_pool_table[3][2]
 
+# Nanoseconds an element of the larger array
+cdef double FORWARD_COST = 0.1
+cdef double BACKWARD_COST = 0.4
+
 
 def max_pool2d_forward(ndarray x, ndarray out, ndarray argmax, pool, stride, int n_threads):
     """Largest value of each window and its place; see reference.max_pool2d_forward."""
@@ -35,10 +39,15 @@ def max_pool2d_forward(ndarray x, ndarray out, ndarray argmax, pool, stride, int
     describe(&p, x, out, "out", argmax, pool, stride)
     separate(("out", "argmax", "x"), (out, argmax, x), 2)
     cdef const crm_pool_kernels *kernels = crm_pool_table[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, <double>np.PyArray_SIZE(out) * p.pool_h * p.pool_w, p.images)
+    cdef int threads = team(n_threads, FORWARD_COST * np.PyArray_SIZE(out) * p.pool_h * p.pool_w, p.images)
     cdef isize image
-    for image in prange(p.images, nogil=True, num_threads=threads, schedule="static"):
-        kernels.forward(&p, image)
+    with nogil:
+        if threads == 1:
+            for image in range(p.images):
+                kernels.forward(&p, image)
+        else:
+            for image in prange(p.images, num_threads=threads, schedule="static"):
+                kernels.forward(&p, image)
 
 
 def max_pool2d_backward(ndarray dy, ndarray argmax, ndarray dx, pool, stride, int n_threads):
@@ -50,10 +59,15 @@ def max_pool2d_backward(ndarray dy, ndarray argmax, ndarray dx, pool, stride, in
     describe(&p, dx, dy, "dy", argmax, pool, stride)
     separate(("dx", "dy", "argmax"), (dx, dy, argmax), 1)
     cdef const crm_pool_kernels *kernels = crm_pool_table[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, <double>np.PyArray_SIZE(dx), p.images)
+    cdef int threads = team(n_threads, BACKWARD_COST * np.PyArray_SIZE(dx), p.images)
     cdef isize image
-    for image in prange(p.images, nogil=True, num_threads=threads, schedule="static"):
-        kernels.backward(&p, image)
+    with nogil:
+        if threads == 1:
+            for image in range(p.images):
+                kernels.backward(&p, image)
+        else:
+            for image in prange(p.images, num_threads=threads, schedule="static"):
+                kernels.backward(&p, image)
 
 
 cdef int describe(crm_pool *p, ndarray large, ndarray small, str small_name, ndarray argmax, pool, stride) except -1:

@@ -36,6 +36,10 @@ cdef extern from "rmsprop.h":
 # Elements a block: 4 KB of each float32 array. The grid never depends on the number of threads.
 cdef isize BLOCK = 1024
 
+# Nanoseconds an element: of an update, and of what only reads or adds
+cdef double COST = 0.2
+cdef double READ_COST = 0.1
+
 cdef tuple NAMES = ("params", "mean_squares", "means", "velocities", "averages", "sums", "grads")
 cdef tuple NAMES_OF_ONE = ("param", "mean_square", "mean", "velocity", "average", "sum", "grad")
 cdef enum:
@@ -198,7 +202,7 @@ cdef class RMSpropArrays(Table):
             raise RuntimeError("RMSpropArrays must be initialized")
         as_long(grads, "grads", self.count)
         as_long(scales, "scales", self.count)
-        cdef int threads = team_for(n_threads, self.total, blocks_of(self.total))
+        cdef int threads = team_for(n_threads, COST * self.total, blocks_of(self.total))
         read_rule(rule, &self.numbers)
         cdef Py_ssize_t i
         for i in range(self.count):
@@ -259,7 +263,7 @@ def rmsprop_update(ndarray param not None, grad, mean_square, mean, velocity, av
     read_rule(rule, &numbers)
     entry.grad_scale = numbers.scale * grad_scale
     set_rates(&entry, learning_rate, weight_decay, numbers.lr_in_momentum)
-    cdef int threads = team_for(n_threads, entry.size, blocks_of(entry.size))
+    cdef int threads = team_for(n_threads, COST * entry.size, blocks_of(entry.size))
     update(crm_rmsprop[isa][type_number == np.NPY_DOUBLE], &entry, 1, entry.size, &numbers.rule, threads)
 
 
@@ -277,9 +281,13 @@ def rmsprop_accumulate(list grads not None, list sums not None, int n_threads):
     cdef const crm_rmsprop_kernels *kernels = table.kernels()
     cdef isize block, count = table.count, total = table.total
     cdef const crm_rmsprop_array *arrays = table.arrays
-    cdef int threads = team(n_threads, total, blocks_of(total))
-    for block in prange(blocks_of(total), nogil=True, num_threads=threads, schedule="static"):
-        kernels.accumulate(arrays, count, block * BLOCK, min((block + 1) * BLOCK, total))
+    cdef int threads = team(n_threads, READ_COST * total, blocks_of(total))
+    with nogil:
+        if threads == 1:
+            kernels.accumulate(arrays, count, 0, total)
+        else:
+            for block in prange(blocks_of(total), num_threads=threads, schedule="static"):
+                kernels.accumulate(arrays, count, block * BLOCK, min((block + 1) * BLOCK, total))
 
 
 def rmsprop_average(list params not None, list averages not None, double ema, int n_threads):
@@ -297,9 +305,13 @@ def rmsprop_average(list params not None, list averages not None, double ema, in
     cdef const crm_rmsprop_kernels *kernels = table.kernels()
     cdef isize block, count = table.count, total = table.total
     cdef const crm_rmsprop_array *arrays = table.arrays
-    cdef int threads = team(n_threads, total, blocks_of(total))
-    for block in prange(blocks_of(total), nogil=True, num_threads=threads, schedule="static"):
-        kernels.average(arrays, count, ema, block * BLOCK, min((block + 1) * BLOCK, total))
+    cdef int threads = team(n_threads, READ_COST * total, blocks_of(total))
+    with nogil:
+        if threads == 1:
+            kernels.average(arrays, count, ema, 0, total)
+        else:
+            for block in prange(blocks_of(total), num_threads=threads, schedule="static"):
+                kernels.average(arrays, count, ema, block * BLOCK, min((block + 1) * BLOCK, total))
 
 
 def rmsprop_squares(list grads not None, list sums, int n_threads):
@@ -329,9 +341,14 @@ cdef list squares_of(Table table, int n_threads):
     cdef const crm_rmsprop_kernels *kernels = table.kernels()
     cdef const crm_rmsprop_array *arrays = table.arrays
     cdef isize count = table.count
-    cdef int threads = team(n_threads, table.total, n_blocks)
-    for block in prange(n_blocks, nogil=True, num_threads=threads, schedule="static"):
-        parts[block] = kernels.squares(arrays, count, block, BLOCK)
+    cdef int threads = team(n_threads, READ_COST * table.total, n_blocks)
+    with nogil:
+        if threads == 1:
+            for block in range(n_blocks):
+                parts[block] = kernels.squares(arrays, count, block, BLOCK)
+        else:
+            for block in prange(n_blocks, num_threads=threads, schedule="static"):
+                parts[block] = kernels.squares(arrays, count, block, BLOCK)
     totals = [0.0] * table.count
     for i in range(table.count):
         for block in range(arrays[i].start, arrays[i].start + blocks_of(arrays[i].size)):

@@ -19,7 +19,7 @@ cdef extern from "softmax.h":
     const crm_softmax_kernels *crm_softmax_table[3][2]
 
 cdef isize ROWS = 16       # rows a block
-cdef double EXP_WORK = 30  # an exp costs as much as so many multiplications
+cdef double COST = 1       # nanoseconds an element
 
 
 def softmax(ndarray logits, ndarray out, int n_threads):
@@ -31,9 +31,13 @@ def softmax(ndarray logits, ndarray out, int n_threads):
     separate(("out", "logits"), (out, None if source == target else logits), 1)
     cdef const crm_softmax_kernels *kernels = crm_softmax_table[isa][type_number == np.NPY_DOUBLE]
     cdef isize count = np.PyArray_DIM(logits, 0), classes = np.PyArray_DIM(logits, 1), block
-    cdef int threads = team(n_threads, EXP_WORK * count * classes, (count + ROWS - 1) // ROWS)
-    for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
-        kernels.softmax(source, target, classes, block * ROWS, min((block + 1) * ROWS, count))
+    cdef int threads = team(n_threads, COST * count * classes, (count + ROWS - 1) // ROWS)
+    with nogil:
+        if threads == 1:
+            kernels.softmax(source, target, classes, 0, count)
+        else:
+            for block in prange((count + ROWS - 1) // ROWS, num_threads=threads, schedule="static"):
+                kernels.softmax(source, target, classes, block * ROWS, min((block + 1) * ROWS, count))
 
 
 def cross_entropy(ndarray logits, ndarray labels, ndarray weights, ndarray losses, ndarray hits, ndarray dlogits,
@@ -56,10 +60,14 @@ def cross_entropy(ndarray logits, ndarray labels, ndarray weights, ndarray losse
     separate(("dlogits", "losses", "hits", "logits", "labels", "weights"),
              (dlogits, losses, hits, logits, labels, weights), 3)
     cdef const crm_softmax_kernels *kernels = crm_softmax_table[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, EXP_WORK * count * classes, (count + ROWS - 1) // ROWS)
-    for block in prange((count + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
-        kernels.cross_entropy(source, targets, weight, loss, hit, gradient, classes, block * ROWS,
-                              min((block + 1) * ROWS, count))
+    cdef int threads = team(n_threads, COST * count * classes, (count + ROWS - 1) // ROWS)
+    with nogil:
+        if threads == 1:
+            kernels.cross_entropy(source, targets, weight, loss, hit, gradient, classes, 0, count)
+        else:
+            for block in prange((count + ROWS - 1) // ROWS, num_threads=threads, schedule="static"):
+                kernels.cross_entropy(source, targets, weight, loss, hit, gradient, classes, block * ROWS,
+                                      min((block + 1) * ROWS, count))
     cdef double total = 0, right = 0, share
     cdef isize i
     for i in range(count):

@@ -456,6 +456,8 @@ class RMSprop:
         return self._options.clip_factors(kernels.rmsprop_squares(grads, self._thawed_sums, n_threads))
 
     def _checked_rate(self, value: float) -> float:
+        if type(value) is float and 1e-30 < value < 1e30:  # nearly all pass at a glance
+            return value
         return check_fits("learning_rate", check_real("learning_rate", value, "[0, inf)"), self._dtype)
 
 

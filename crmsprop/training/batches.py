@@ -57,6 +57,14 @@ class Batch(NamedTuple):
     total_weight: float
 
 
+class _Cut(NamedTuple):
+    """The buffers' first rows, as many as a batch has: made once for each size of batch."""
+
+    x: Array
+    target: Array
+    weights: Array
+
+
 class Batches:
     """Cuts a data set into batches of `batch_size`; the last one of an epoch may be smaller.
 
@@ -76,6 +84,7 @@ class Batches:
         self._x = np.empty((self.batch_size, *data.x.shape[1:]), dtype)
         self._target = np.empty((self.batch_size, *data.target.shape[1:]), data.target.dtype)
         self._weights = np.ones(self.batch_size, dtype)
+        self._cuts: dict[int, _Cut] = {}
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -99,10 +108,14 @@ class Batches:
 
     def _fill(self, rows: Array) -> Batch:
         n = len(rows)
-        x, target, weights = self._x[:n], self._target[:n], self._weights[:n]
-        kernels.gather(self.data.x, rows, x, self.data.scale, self._n_threads)
-        np.take(self.data.target, rows, axis=0, out=target, mode="clip")
+        cut = self._cuts.get(n) or self._cut_to(n)
+        kernels.gather(self.data.x, rows, cut.x, self.data.scale, self._n_threads)
+        self.data.target.take(rows, 0, cut.target, "clip")
         if self.data.weights is None:
-            return Batch(x, target, weights, float(n))
-        np.take(self.data.weights, rows, out=weights, mode="clip")
-        return Batch(x, target, weights, float(np.sum(weights, dtype=np.float64)))
+            return Batch(*cut, float(n))
+        self.data.weights.take(rows, 0, cut.weights, "clip")
+        return Batch(*cut, float(np.sum(cut.weights, dtype=np.float64)))
+
+    def _cut_to(self, n: int) -> _Cut:
+        self._cuts[n] = cut = _Cut(self._x[:n], self._target[:n], self._weights[:n])
+        return cut

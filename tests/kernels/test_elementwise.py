@@ -129,3 +129,22 @@ def test_every_uint8_becomes_the_same_number_as_a_division(kernel):
     source = np.arange(256, dtype=np.uint8).reshape(-1, 1)
     got = gather(kernel, source, np.arange(256), np.float64, 1 / 255).ravel()
     np.testing.assert_array_almost_equal_nulp(got, np.arange(256) / 255)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("bad", [None, np.nan, np.inf, -np.inf])
+def test_all_finite(kernel, dtype, size, bad):
+    x = values((size,), dtype).copy()
+    x[::3] = np.finfo(dtype).max
+    assert kernel.all_finite(x) is True
+    for place in {0, size // 2, size - 1} if size and bad is not None else ():
+        y = x.copy()
+        y[place] = bad
+        assert kernel.all_finite(y) is False
+
+
+def test_all_finite_refuses_what_it_cannot_read(kernel):
+    with pytest.raises(TypeError, match="x must be a float32 or float64 array"):
+        kernel.all_finite(np.zeros(3, np.int32))
+    with pytest.raises(ValueError, match="x must be C-contiguous"):
+        kernel.all_finite(np.zeros((4, 4))[:, ::2])

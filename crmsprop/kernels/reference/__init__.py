@@ -15,7 +15,7 @@ from crmsprop.kernels.reference.batch_norm import (
 )
 from crmsprop.kernels.reference.conv2d import conv2d_backward, conv2d_forward, conv2d_scratch
 from crmsprop.kernels.reference.dense import dense_backward, dense_forward, dense_scratch
-from crmsprop.kernels.reference.elementwise import dropout, gather, relu_backward, relu_forward
+from crmsprop.kernels.reference.elementwise import all_finite, dropout, gather, relu_backward, relu_forward
 from crmsprop.kernels.reference.pool import max_pool2d_backward, max_pool2d_forward
 from crmsprop.kernels.reference.rmsprop import (
     RMSpropArrays,
@@ -31,6 +31,7 @@ __all__ = [
     "RMSpropArrays",
     "activation_backward",
     "activation_forward",
+    "all_finite",
     "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_forward",

@@ -99,8 +99,8 @@ def _check_pairs(names: tuple[str, str], written: list[Array], read: list[Array]
     """Arrays that are written, and those of the same shapes that are read for it."""
     as_long(read, names[1], len(written))
     for i, target in enumerate(written):
-        real = real_of(written[0], names[0], 0)
-        writes(target, names[0], real, target.ndim, i)
+        real = real_of(an_array(written[0], names[0], 0), names[0], 0)
+        writes(an_array(target, names[0], i), names[0], real, target.ndim, i)
         same_shape(read[i], names[1], target, names[0], i)
         reads(read[i], names[1], real, target.ndim, i)
     separate_lists(names, (written, read), 1)

@@ -1,4 +1,4 @@
-"""ReLU, dropout and gather."""
+"""ReLU, dropout, gather and a look for NaN."""
 
 import numpy as np
 
@@ -38,6 +38,12 @@ def gather(source: Array, indices: Array, out: Array, scale: float, n_threads: i
     """out[i] = source[indices[i]] * scale; source is uint8, float32 or float64 with contiguous rows."""
     checks.check_gather(source, indices, out)
     np.multiply(source[indices], out.dtype.type(scale), out=out, dtype=out.dtype, casting="unsafe")
+
+
+def all_finite(x: Array) -> bool:
+    """Whether no element is a NaN or infinite."""
+    checks.reads(x, "x", checks.real_of(x, "x"), x.ndim)
+    return bool(np.isfinite(x).all())
 
 
 def cut_off(values: Array) -> None:

@@ -93,7 +93,7 @@ static void add_dweight(const crm_conv2d *c, view x, const real *dy, isize dy_ro
                             .cm = c->filters,
                             .width = MIN(c->filters - column, PANEL),
                             .add = 1};
-                tile_rows(outer_tiles, o, t, length);
+                tile_rows(&outer_tiles, o, t, length);
             }
 }
 
@@ -144,7 +144,7 @@ static void dx_phase(const crm_conv2d *c, border b, const real *dy, taps ty, tap
         target t = {.c = dx + (y * c->width + x0) * c->channels + column,
                     .cm = c->stride_w * c->channels,
                     .width = width};
-        tile_rows(row_tiles, o, t, count);
+        tile_rows(&row_tiles, o, t, count);
     }
 }
 

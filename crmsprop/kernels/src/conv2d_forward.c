@@ -1,6 +1,6 @@
 /* Direct convolution with bias, ReLU and max-pool in the same pass; no im2col.
  *
- * Images are the grid, so any number of threads gives the same bits. A tile is 6 neighbouring pixels of an output row x
+ * Images are the grid, cut into bands of rows where they are few, so any number of threads gives the same bits. A tile is 6 neighbouring pixels of an output row x
  * one panel of filters. Its left operand is the image in place, one run of kernel_w * channels a kernel row: 27 to 288
  * FMAs a spread x. Weights are packed in panels once a call. Padded images are first copied into a zeroed frame
  * (first-level cache). A pool takes pool_h rows of outputs while they are in cache; outputs that no window covers are
@@ -8,6 +8,8 @@
  */
 #include "conv2d_pool.h"
 #include "tile.h"
+
+#define FEW_IMAGES 4
 
 static isize padded_filters(const crm_conv2d *c) { return CEIL_DIV(c->filters, LANES) * LANES; }
 
@@ -43,7 +45,7 @@ static void output_row(const crm_conv2d *c, view x, isize y, real *out, isize pi
                     .start = c->bias ? (const real *)c->bias + column : NULL,
                     .relu = c->relu && !has_pool(c)};
         o.wr = o.length * panel_width(t.width);
-        tile_rows(row_tiles, o, t, c->columns);
+        tile_rows(&row_tiles, o, t, c->columns);
     }
 }
 
@@ -52,24 +54,32 @@ static isize scratch_size(const crm_conv2d *c)
     return frame_size(c) + (has_pool(c) ? c->pool_h * c->columns * padded_filters(c) : 0);
 }
 
-static isize tasks(const crm_conv2d *c) { return c->images; }
-
-static void image(const crm_conv2d *c, isize number, void *scratch)
+/* Bands of an image's rows, after the pool: one where there are images enough to share. */
+static isize bands(const crm_conv2d *c)
 {
+    return c->images && c->images < FEW_IMAGES ? MAX(1, MIN(CEIL_DIV(FEW_IMAGES, c->images), pooled_rows(c))) : 1;
+}
+
+static isize tasks(const crm_conv2d *c) { return c->images * bands(c); }
+
+static void band(const crm_conv2d *c, isize task, void *scratch)
+{
+    isize number = task / bands(c), part = task % bands(c);
+    isize begin = part * pooled_rows(c) / bands(c), end = (part + 1) * pooled_rows(c) / bands(c);
     view x = needs_frame(c) ? in_frame(c, number, scratch) : in_place(c, number);
     real *y = (real *)c->y + number * pooled_rows(c) * pooled_columns(c) * c->filters;
     if (!has_pool(c)) {
-        for (isize row = 0; row < c->rows; row++)
+        for (isize row = begin; row < end; row++)
             output_row(c, x, row, y + row * c->columns * c->filters, c->filters);
         return;
     }
     isize pixel = padded_filters(c), row = c->columns * pixel;
     real *rows = (real *)scratch + frame_size(c);
-    for (isize p = 0; p < pooled_rows(c); p++) {
+    for (isize p = begin; p < end; p++) {
         for (isize i = 0; i < c->pool_h; i++)
             output_row(c, x, p * c->pool_h + i, rows + i * row, pixel);
         pool_row(c, (output_rows){rows, row, pixel}, number, p, 0, c->filters);
     }
 }
 
-const crm_conv2d_forward CRM(crm_conv2d_forward_table) = {packed_size, scratch_size, pack_tasks, pack, tasks, image};
+const crm_conv2d_forward CRM(crm_conv2d_forward_table) = {packed_size, scratch_size, pack_tasks, pack, tasks, band};

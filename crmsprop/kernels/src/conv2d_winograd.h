@@ -133,7 +133,7 @@ static void products(const crm_conv2d *c, isize tiles, isize column, isize full,
                       .runs = 1,
                       .length = c->channels};
         target t = {.c = sums + k * point_size(strip_tiles(c), PANEL), .cm = full, .width = full};
-        tile_rows(row_tiles, o, t, tiles);
+        tile_rows(&row_tiles, o, t, tiles);
     }
 }
 

@@ -103,7 +103,7 @@ static void add_products(const crm_conv2d *c, isize tiles, const real *inputs, c
                         .cm = c->filters,
                         .width = MIN(c->filters - column, PANEL),
                         .add = 1};
-            tile_rows(outer_tiles, o, t, c->channels);
+            tile_rows(&outer_tiles, o, t, c->channels);
         }
 }
 

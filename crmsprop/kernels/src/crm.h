@@ -30,7 +30,7 @@ typedef CRM_REAL real;
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #else
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 12")
 #define UNROLL_LANES _Pragma("GCC unroll 16")
 #endif
 #else

@@ -26,7 +26,7 @@ static void block_product(const real *a, isize depth, const real *b, isize ks, i
         pack_panel(b + k * ks, ks, js, part, t.width, panel);
         operands o = {.x = a + k, .w = panel, .xm = depth, .runs = 1, .length = part};
         t.relu = last_relu && k + part == depth;
-        tile_rows(row_tiles, o, t, rows);
+        tile_rows(&row_tiles, o, t, rows);
         t.start = t.c;
         t.sm = t.cm;
     }
@@ -44,11 +44,70 @@ static isize columns_blocks(isize columns, isize samples)
     return samples ? CEIL_DIV(columns, PANEL) * CEIL_DIV(samples, rows_a_block(columns, samples)) : 0;
 }
 
-static isize forward_blocks(const crm_dense *d) { return columns_blocks(d->units, d->samples); }
+/* ---- a single sample: w is read once, in place, for as many columns at a time as there are registers for */
+
+#define ROW_VECS 8
+
+ALWAYS_INLINE void row_product(int vecs, const real *x, isize depth, const real *w, isize row, const target *t)
+{
+    vec acc[ROW_VECS];
+    UNROLL
+    for (int v = 0; v < vecs; v++)
+        acc[v] = t->start ? load(t->start + v * LANES) : (vec){0};
+    for (isize k = 0; k < depth; k++) {
+        UNROLL
+        for (int v = 0; v < vecs; v++)
+            acc[v] += x[k] * load(w + k * row + v * LANES);
+    }
+    UNROLL
+    for (int v = 0; v < vecs; v++)
+        store(t->c + v * LANES, t->relu ? relu_vec(acc[v]) : acc[v]);
+}
+
+#define ROW_PRODUCT(vecs)                                                                                              \
+    static void row_product_##vecs(const real *x, isize depth, const real *w, isize row, const target *t)              \
+    {                                                                                                                  \
+        row_product(vecs, x, depth, w, row, t);                                                                        \
+    }
+ROW_PRODUCT(1) ROW_PRODUCT(2) ROW_PRODUCT(3) ROW_PRODUCT(4) ROW_PRODUCT(5) ROW_PRODUCT(6) ROW_PRODUCT(7) ROW_PRODUCT(8)
+static void (*const row_products[ROW_VECS])(const real *, isize, const real *, isize, const target *) = {
+    row_product_1, row_product_2, row_product_3, row_product_4, row_product_5, row_product_6, row_product_7, row_product_8};
+
+static target row_target(const crm_dense *d, isize column, isize width)
+{
+    return (target){.c = (real *)d->out + column,
+                    .cm = d->units,
+                    .width = width,
+                    .start = d->bias ? (const real *)d->bias + column : NULL,
+                    .relu = d->relu};
+}
+
+/* The columns past the last whole vector go the way of several samples: the same sums in the same order. */
+static void forward_row(const crm_dense *d, isize block, void *scratch)
+{
+    isize column = block * ROW_VECS * LANES, width = MIN(d->units - column, ROW_VECS * LANES), whole = width / LANES;
+    const real *x = (const real *)d->x, *w = (const real *)d->weight + column;
+    target t = row_target(d, column, whole * LANES);
+    if (whole)
+        row_products[whole - 1](x, d->inputs, w, d->units, &t);
+    if (width > t.width)
+        block_product(x, d->inputs, w + t.width, d->units, 1, row_target(d, column + t.width, width - t.width), 1, scratch);
+}
+
+/* ---- forward */
+
+static isize forward_blocks(const crm_dense *d)
+{
+    return d->samples == 1 ? CEIL_DIV(d->units, ROW_VECS * LANES) : columns_blocks(d->units, d->samples);
+}
 static isize forward_scratch(const crm_dense *d) { return MIN(d->inputs, DEPTH) * PANEL; }
 
 static void forward(const crm_dense *d, isize block, void *scratch)
 {
+    if (d->samples == 1) {
+        forward_row(d, block, scratch);
+        return;
+    }
     isize panels = CEIL_DIV(d->units, PANEL), share = rows_a_block(d->units, d->samples);
     isize column = block % panels * PANEL, row = block / panels * share;
     target t = {.c = (real *)d->out + row * d->units + column,
@@ -59,6 +118,8 @@ static void forward(const crm_dense *d, isize block, void *scratch)
     block_product((const real *)d->x + row * d->inputs, d->inputs, (const real *)d->weight + column, d->units, 1, t,
                   MIN(d->samples - row, share), scratch);
 }
+
+/* ---- gradients */
 
 static isize dx_blocks(const crm_dense *d) { return columns_blocks(d->inputs, d->samples); }
 static isize dx_scratch(const crm_dense *d) { return MIN(d->units, DEPTH) * PANEL; }
@@ -94,7 +155,7 @@ static void dweight_part(const crm_dense *d, isize block, isize first, isize sam
         pack_panel((const real *)d->dy + first * d->units + column, d->units, 1, samples, width, panel);
         operands o = {.x = x, .w = panel, .xm = 1, .xk = INPUTS_A_BLOCK, .wk = full, .runs = 1, .length = samples};
         target t = {.c = (real *)d->dweight + row * d->units + column, .cm = d->units, .width = width, .add = first > 0};
-        tile_rows(outer_tiles, o, t, rows);
+        tile_rows(&outer_tiles, o, t, rows);
     }
 }
 

@@ -75,4 +75,13 @@ static void gather(const char *source, isize stride, int kind, const int64_t *in
     }
 }
 
-const crm_elementwise_kernels CRM(crm_elementwise) = {relu_forward, relu_backward, dropout, gather};
+static int finite(const void *x_, isize begin, isize end)
+{
+    const real *x = (const real *)x_;
+    int bad = 0;
+    for (isize i = begin; i < end; i++)
+        bad |= x[i] - x[i] != 0; /* NaN for NaN and infinities */
+    return !bad;
+}
+
+const crm_elementwise_kernels CRM(crm_elementwise) = {relu_forward, relu_backward, dropout, gather, finite};

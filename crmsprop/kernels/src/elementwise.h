@@ -16,6 +16,8 @@ typedef struct {
      * source, whose dtype is `kind`: 'u' uint8, 'f' float32, 'd' float64; there are `count` indices */
     void (*gather)(const char *source, isize stride, int kind, const int64_t *indices, void *out, isize size, double scale,
                    isize begin, isize end, isize count);
+    /* whether elements [begin, end) are numbers and not infinite */
+    int (*finite)(const void *x, isize begin, isize end);
 } crm_elementwise_kernels;
 
 CRM_DISPATCH(crm_elementwise_kernels, crm_elementwise)

@@ -8,8 +8,8 @@
  *   row_tile     xk = 1, w packed in panels of V vectors: convolution forward, gradients to an input, dense layers.
  *   outer_tile   xm = 1, both operands read in place along k: gradients to weights (k counts pixels or samples).
  *
- * A tile is 6 rows x 2 vectors: 12 accumulators hide the latency of an FMA (4 to 5 cycles, two a cycle) and with two
- * vectors of w and one spread x fill the 16 registers of AVX2; AVX-512 uses the same shape with wider vectors.
+ * A tile is 6 rows x 2 vectors, or 12 rows x 1: 12 accumulators hide the latency of an FMA (4 to 5 cycles, two a cycle)
+ * and with two vectors of w and one spread x fill the 16 registers of AVX2; AVX-512 uses the same shape, wider.
  * Each accumulator sums in the order of k whatever the tile's size, so a row's bits do not depend on its neighbours.
  */
 #ifndef CRM_TILE_H
@@ -18,6 +18,7 @@
 #include "crm.h"
 
 #define TILE_ROWS 6
+#define NARROW_ROWS (2 * TILE_ROWS) /* of a tile of one vector */
 #define PANEL (2 * LANES) /* columns of a full panel */
 
 typedef struct {
@@ -35,7 +36,7 @@ typedef struct {
 } target;
 
 /* Narrow targets (fewer columns than the tile's) begin and end one element at a time: no byte past a row is touched. */
-static void begin_narrow(int rows, int vecs, const target *t, vec acc[TILE_ROWS][2])
+static void begin_narrow(int rows, int vecs, const target *t, vec acc[NARROW_ROWS][2])
 {
     for (int i = 0; i < rows; i++) {
         real row[PANEL] = {0};
@@ -46,7 +47,7 @@ static void begin_narrow(int rows, int vecs, const target *t, vec acc[TILE_ROWS]
     }
 }
 
-ALWAYS_INLINE void begin_tile(int rows, int vecs, const target *t, vec acc[TILE_ROWS][2])
+ALWAYS_INLINE void begin_tile(int rows, int vecs, const target *t, vec acc[NARROW_ROWS][2])
 {
     if (t->width < vecs * LANES) {
         begin_narrow(rows, vecs, t, acc);
@@ -60,7 +61,7 @@ ALWAYS_INLINE void begin_tile(int rows, int vecs, const target *t, vec acc[TILE_
     }
 }
 
-ALWAYS_INLINE void run_tile(int rows, int vecs, const operands *o, isize xm, isize xk, isize wk, vec acc[TILE_ROWS][2])
+ALWAYS_INLINE void run_tile(int rows, int vecs, const operands *o, isize xm, isize xk, isize wk, vec acc[NARROW_ROWS][2])
 {
     for (isize r = 0; r < o->runs; r++) {
         const real *x = o->x + r * o->xr, *w = o->w + r * o->wr;
@@ -76,7 +77,7 @@ ALWAYS_INLINE void run_tile(int rows, int vecs, const operands *o, isize xm, isi
     }
 }
 
-static void end_narrow(int rows, int vecs, const target *t, vec acc[TILE_ROWS][2])
+static void end_narrow(int rows, int vecs, const target *t, vec acc[NARROW_ROWS][2])
 {
     for (int i = 0; i < rows; i++) {
         real row[PANEL];
@@ -89,7 +90,7 @@ static void end_narrow(int rows, int vecs, const target *t, vec acc[TILE_ROWS][2
     }
 }
 
-ALWAYS_INLINE void end_tile(int rows, int vecs, const target *t, vec acc[TILE_ROWS][2])
+ALWAYS_INLINE void end_tile(int rows, int vecs, const target *t, vec acc[NARROW_ROWS][2])
 {
     if (t->width < vecs * LANES) {
         end_narrow(rows, vecs, t, acc);
@@ -111,7 +112,7 @@ ALWAYS_INLINE void end_tile(int rows, int vecs, const target *t, vec acc[TILE_RO
 #define ROW_TILE(rows, vecs)                                                                                           \
     static void row_tile_##rows##vecs(const operands *o, const target *t)                                              \
     {                                                                                                                  \
-        vec acc[TILE_ROWS][2];                                                                                         \
+        vec acc[NARROW_ROWS][2];                                                                                         \
         begin_tile(rows, vecs, t, acc);                                                                                \
         run_tile(rows, vecs, o, o->xm, 1, vecs *LANES, acc);                                                           \
         end_tile(rows, vecs, t, acc);                                                                                  \
@@ -119,36 +120,43 @@ ALWAYS_INLINE void end_tile(int rows, int vecs, const target *t, vec acc[TILE_RO
 #define OUTER_TILE(rows, vecs)                                                                                         \
     static void outer_tile_##rows##vecs(const operands *o, const target *t)                                            \
     {                                                                                                                  \
-        vec acc[TILE_ROWS][2];                                                                                         \
+        vec acc[NARROW_ROWS][2];                                                                                         \
         begin_tile(rows, vecs, t, acc);                                                                                \
         run_tile(rows, vecs, o, 1, o->xk, o->wk, acc);                                                                 \
         end_tile(rows, vecs, t, acc);                                                                                  \
     }
 #define ALL_TILES(TILE)                                                                                                \
     TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)                                                  \
+    TILE(7, 1) TILE(8, 1) TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1)                                               \
     TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
 ALL_TILES(ROW_TILE)
 ALL_TILES(OUTER_TILE)
 
 typedef void (*tile_function)(const operands *, const target *);
-#define TILE_TABLE(kind)                                                                                               \
+typedef struct {
+    tile_function narrow[NARROW_ROWS], wide[TILE_ROWS]; /* by the number of rows */
+} tile_family;
+#define TILE_FAMILY(kind)                                                                                              \
     {                                                                                                                  \
-        {kind##_11, kind##_21, kind##_31, kind##_41, kind##_51, kind##_61},                                            \
+        {kind##_11, kind##_21, kind##_31, kind##_41, kind##_51, kind##_61, kind##_71, kind##_81, kind##_91,            \
+         kind##_101, kind##_111, kind##_121},                                                                          \
         {kind##_12, kind##_22, kind##_32, kind##_42, kind##_52, kind##_62},                                            \
     }
-static const tile_function row_tiles[2][TILE_ROWS] = TILE_TABLE(row_tile);
-static const tile_function outer_tiles[2][TILE_ROWS] = TILE_TABLE(outer_tile);
+static const tile_family row_tiles = TILE_FAMILY(row_tile);
+static const tile_family outer_tiles = TILE_FAMILY(outer_tile);
 
 /* Rows [0, rows) of a product, tile by tile: x and c move on by a row's stride, w stays. */
-ALWAYS_INLINE void tile_rows(const tile_function tiles[2][TILE_ROWS], operands o, target t, isize rows)
+ALWAYS_INLINE void tile_rows(const tile_family *tiles, operands o, target t, isize rows)
 {
-    int narrow = t.width <= LANES;
-    for (isize i = 0; i < rows; i += TILE_ROWS) {
-        tiles[narrow ? 0 : 1][MIN(rows - i, TILE_ROWS) - 1](&o, &t);
-        o.x += TILE_ROWS * o.xm;
-        t.c += TILE_ROWS * t.cm;
+    const int narrow = t.width <= LANES;
+    const tile_function *of_rows = narrow ? tiles->narrow : tiles->wide;
+    const isize step = narrow ? NARROW_ROWS : TILE_ROWS;
+    for (isize i = 0; i < rows; i += step) {
+        of_rows[MIN(rows - i, step) - 1](&o, &t);
+        o.x += step * o.xm;
+        t.c += step * t.cm;
         if (t.start)
-            t.start += TILE_ROWS * t.sm;
+            t.start += step * t.sm;
     }
 }
 
