@@ -261,6 +261,12 @@ def check_pool(
         separate(("dx", "dy", "argmax"), (large, small, argmax), 1)
 
 
+def check_real(x: Array, name: str) -> None:
+    """An array of floats that a kernel reads, of any shape."""
+    real = real_of(x, name)
+    reads(x, name, real, x.ndim)
+
+
 def check_map(x: Array, x_name: str, out: Array, ndim: int | None = None, in_place: bool = False) -> None:
     """Source and target of a kernel that maps element to element, of `ndim` dimensions if that is given."""
     real = real_of(x, x_name)
