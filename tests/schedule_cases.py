@@ -12,9 +12,13 @@ from crmsprop.schedules import (
     ExponentialDecay,
     FunctionSchedule,
     InverseTimeDecay,
+    Joined,
+    OneCycle,
+    PiecewiseConstant,
     Product,
     Schedule,
     StepDecay,
+    Warmup,
 )
 
 PER_EPOCH, TOTAL = 7, 210
@@ -47,12 +51,28 @@ PLAIN = [
     ExponentialDecay(0.1),
     CosineAnnealing(),
     CosineAnnealing(0.25),
+    CosineAnnealing(cycle=4),
+    CosineAnnealing(0.25, cycle=2, cycle_growth=2),
+    OneCycle(),
+    OneCycle(0.25, 10, 100),
+    Warmup(5),
+    Warmup(2.5, 0.0),
+    PiecewiseConstant([1, 10.5], [0.5, 1.0, 0.0]),
+    Warmup(2.5).then(CosineAnnealing(), after=2.5),
+    Joined(CosineAnnealing() * StepDecay(0.5, 3), OneCycle().then(Product(()), after=20), after=4),
     InverseTimeDecay(1e-6),
     StepDecay(0.5, 3) * InverseTimeDecay(0.01),
     Product(()),
 ]
-ALL = [*PLAIN, FunctionSchedule(article), FunctionSchedule(sawtooth, 0.1), CosineAnnealing() * article, OwnSchedule()]
+ALL = [
+    *PLAIN,
+    FunctionSchedule(article),
+    FunctionSchedule(sawtooth, 0.1),
+    CosineAnnealing() * article,
+    OwnSchedule(),
+    Warmup(2).then(article, after=2),
+]
 
 
-def factors(schedule, steps=STEPS):
-    return [schedule(int(step), PER_EPOCH, TOTAL) for step in steps]
+def factors(schedule, steps=STEPS, per_epoch=PER_EPOCH, total=TOTAL):
+    return [schedule(int(step), per_epoch, total) for step in steps]

@@ -62,7 +62,7 @@ TRAINING = (
     Option("learning_rate", "step size of RMSprop, at least 0", float, "F"),
     Option(
         "schedule",
-        f"how the learning rate moves: {GRAMMAR}; * multiplies several",
+        f"how the learning rate moves: {GRAMMAR}",
         parse_schedule,
         "NAME[:PARAMETER=VALUE,...]",
         default="cosine; reference: inverse-time:decay=1e-6, and a tenth of the rate before in each epoch from the "

@@ -33,6 +33,8 @@ examples:
       Images of your own, as numpy.savez("mine.npz", X=images, y=labels) writes them.
   crmsprop train --schedule "step:factor=0.5,every=10*inverse-time:decay=1e-6"
       A product of two schedules.
+  crmsprop train --schedule "warmup:epochs=3 then@3 cosine"
+      One schedule for three epochs, and then another.
 
 then, in Python:
   model = crmsprop.load("crmsprop-run/model.crms")

@@ -1,4 +1,4 @@
-"""What all schedules share, and the two that hold others: the product, and the one that follows a user's function."""
+"""What all schedules share, and those that it is made with: a product, two in a row, and a user's function."""
 
 from __future__ import annotations
 
@@ -6,23 +6,31 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crmsprop.errors import check_real, shown
+from crmsprop.schedules.drawing import draw
+from crmsprop.schedules.epochs import nearest_step
+from crmsprop.schedules.rates import check_rate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
 class Schedule(ABC):
-    """What all schedules share: the call and the product.
+    """What all schedules share: the call, the product, one after the other, and a picture.
 
     A schedule of one's own is a frozen dataclass that derives from this class and defines ``__call__``.
 
     Examples
     --------
-    >>> from crmsprop.schedules import InverseTimeDecay, StepDecay
+    >>> from crmsprop.schedules import CosineAnnealing, InverseTimeDecay, StepDecay, Warmup
     >>> schedule = StepDecay(factor=0.1, every=10) * InverseTimeDecay(decay=0.01)
     >>> schedule(step=100, steps_per_epoch=10, total_steps=1000)
     0.05
+    >>> Warmup(epochs=5).then(CosineAnnealing(), after=5)(step=525, steps_per_epoch=10, total_steps=1000)
+    0.5
     """
 
     @abstractmethod
@@ -51,6 +59,50 @@ class Schedule(ABC):
     def __rmul__(self, other: ScheduleLike) -> Product:
         """Return the product with a function that stands on the left."""
         return Product((as_term(other), self)) if _is_schedule_like(other) else NotImplemented
+
+    def then(self, second: ScheduleLike, *, after: float) -> Joined:
+        """Return the schedule that is this one at first, and another from some epoch on.
+
+        Parameters
+        ----------
+        second : Schedule or callable
+            What follows; it counts its steps and epochs from 0.
+        after : float
+            Epochs of this schedule, in [0, inf), to the nearest step.
+
+        Returns
+        -------
+        Joined
+        """
+        return Joined(self, as_term(second), after)
+
+    def plot(
+        self, ax: Axes | None = None, *, epochs: int = 30, steps_per_epoch: int = 100, learning_rate: float = 1e-3
+    ) -> Axes:
+        """Draw the learning rate against the epoch, without a training.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            What to draw on; None makes a figure with pyplot.
+        epochs : int, default=30
+            Epochs of the training, at least 1.
+        steps_per_epoch : int, default=100
+            Steps in one epoch, at least 1.
+        learning_rate : float, default=1e-3
+            The base learning rate, in [0, inf).
+
+        Returns
+        -------
+        matplotlib Axes
+            What was drawn on.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        """
+        return draw(self, ax, epochs, steps_per_epoch, learning_rate)
 
     def bind(self, learning_rate: float) -> Schedule:
         """Return this schedule for one base learning rate.
@@ -143,7 +195,7 @@ class FunctionSchedule(Schedule):
     def _rate_of(self, epoch: int, base: float) -> float:
         for now in range(len(self._rates), epoch + 1):
             rate = self.function(now, self._rates[now - 1] if now else base)
-            self._rates.setdefault(now, _check_rate(rate, now))
+            self._rates.setdefault(now, check_rate(rate, now))
         return self._rates[epoch]
 
 
@@ -191,37 +243,58 @@ class Product(Schedule):
         return Product(tuple(term.bind(learning_rate) for term in self.terms))
 
 
-def as_schedule(schedule: ScheduleLike | None, learning_rate: float) -> Schedule:
-    """Return what a user gave as `schedule`, ready to be called in a training with this base learning rate.
+@dataclass(frozen=True)
+class Joined(Schedule):
+    """Follow one schedule for some epochs and then another: what ``first.then(second, after=...)`` makes.
+
+    Each has its share of the training as its ``total_steps``, and counts its steps and epochs from 0.
 
     Parameters
     ----------
-    schedule : Schedule or callable or None
-        A schedule; or a function ``(epoch, learning_rate) -> learning_rate``; None is the constant factor 1.
-    learning_rate : float
-        The base learning rate, in [0, inf).
-
-    Returns
-    -------
-    Schedule
-        The schedule, its functions bound to `learning_rate` and not yet called.
+    first, second : Schedule or callable
+        The schedules. A function ``(epoch, learning_rate) -> learning_rate`` becomes a `FunctionSchedule`, which begins
+        with the base learning rate wherever it stands.
+    after : float
+        Epochs of the first, in [0, inf), to the nearest step. A training that ends before is all the first's.
 
     Raises
     ------
     TypeError, ValueError
-        If `schedule` is none of these, or `learning_rate` is out of its range.
+        If a schedule is none, or `after` is not a number in its range.
 
     Examples
     --------
-    >>> from crmsprop.schedules import InverseTimeDecay, as_schedule
-    >>> def tenth_after_ten(epoch, learning_rate):
-    ...     return learning_rate * 0.1 if epoch > 10 else learning_rate
-    >>> schedule = as_schedule(InverseTimeDecay(1e-6) * tenth_after_ten, learning_rate=1e-3)
-    >>> [round(schedule(100 * epoch, 100, 3000), 6) for epoch in (0, 10, 11, 12)]
-    [1.0, 0.999001, 0.09989, 0.009988]
+    >>> from crmsprop.schedules import CosineAnnealing, Joined, Warmup
+    >>> schedule = Warmup(epochs=5).then(CosineAnnealing(), after=5)
+    >>> schedule == Joined(Warmup(epochs=5), CosineAnnealing(), after=5)
+    True
+    >>> [round(schedule(100 * epoch, 100, 3000), 3) for epoch in (0, 4, 5, 10, 29)]
+    [0.01, 0.802, 1.0, 0.905, 0.004]
     """
-    base = check_real("learning_rate", learning_rate, "[0, inf)")
-    return Product(()) if schedule is None else as_term(schedule).bind(base)
+
+    first: Schedule
+    second: Schedule
+    after: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first", as_term(self.first))
+        object.__setattr__(self, "second", as_term(self.second))
+        object.__setattr__(self, "after", check_real("after", self.after, "[0, inf)"))
+
+    def __call__(self, step: int, steps_per_epoch: int, total_steps: int) -> float:
+        """Return the factor of the schedule whose turn it is."""
+        start = nearest_step(self.after, steps_per_epoch)
+        if step < start:
+            return self.first(step, steps_per_epoch, min(start, total_steps))
+        return self.second(step - start, steps_per_epoch, max(total_steps - start, 0))
+
+    def __repr__(self) -> str:
+        first = f"({self.first!r})" if isinstance(self.first, Product) else repr(self.first)
+        return f"{first}.then({self.second!r}, after={self.after!r})"
+
+    def bind(self, learning_rate: float) -> Joined:
+        """Return the same two, each bound to this base learning rate."""
+        return Joined(self.first.bind(learning_rate), self.second.bind(learning_rate), self.after)
 
 
 def _is_schedule_like(value: Any) -> bool:
@@ -237,11 +310,3 @@ def as_term(value: ScheduleLike) -> Schedule:
         wanted = "a Schedule, a function (epoch, learning_rate) -> learning_rate, or None"
         raise TypeError(f"schedule must be {wanted}, got {shown(value)}")
     return FunctionSchedule(value)
-
-
-def _check_rate(rate: Any, epoch: int) -> float:
-    try:
-        return check_real("rate", rate, "[0, inf)")
-    except (TypeError, ValueError):
-        rule = "the function's learning rate must be a finite number of at least 0"
-        raise ValueError(f"{rule}, got {shown(rate)} for epoch {epoch}") from None

@@ -6,13 +6,14 @@ from dataclasses import fields
 from typing import Any
 
 from crmsprop.errors import FileFormatError, warn_user
-from crmsprop.schedules.base import FunctionSchedule, Product, Schedule, ScheduleLike, as_term
-from crmsprop.schedules.decays import CosineAnnealing, ExponentialDecay, InverseTimeDecay, StepDecay
+from crmsprop.schedules.base import FunctionSchedule, Joined, Product, Schedule, ScheduleLike, as_term
+from crmsprop.schedules.cycles import CosineAnnealing, OneCycle
+from crmsprop.schedules.decays import ExponentialDecay, InverseTimeDecay, StepDecay
+from crmsprop.schedules.phases import PiecewiseConstant, Warmup
 
+_PLAIN = (CosineAnnealing, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant, StepDecay, Warmup)
 # The only classes that a file can name. A user's function or class is not among them.
-_CLASSES: dict[str, type[Schedule]] = {
-    known.__name__: known for known in (StepDecay, ExponentialDecay, CosineAnnealing, InverseTimeDecay, Product)
-}
+_CLASSES: dict[str, type[Schedule]] = {known.__name__: known for known in (*_PLAIN, Joined, Product)}
 
 
 def schedule_to_config(schedule: ScheduleLike | None) -> dict[str, Any] | None:
@@ -45,17 +46,15 @@ def schedule_to_config(schedule: ScheduleLike | None) -> dict[str, Any] | None:
     term = as_term(schedule)
     if type(term) not in _CLASSES.values():
         return {"function": _module_and_name(term.function if isinstance(term, FunctionSchedule) else term)}
-    values = {item.name: getattr(term, item.name) for item in fields(term)}
-    if isinstance(term, Product):
-        values["terms"] = [schedule_to_config(part) for part in term.terms]
-    return {"class": type(term).__name__, **values}
+    return {"class": type(term).__name__, **{item.name: _plain(getattr(term, item.name)) for item in fields(term)}}
 
 
 def schedule_from_config(config: Any) -> Schedule | None:
     """Return the schedule of a configuration from a file, which may be hostile.
 
     A user's function is never imported. It gives a UserWarning that names it, and None, the constant factor 1, in its
-    place: the term is left out of a product, and None is returned where no other term is left.
+    place: the term is left out of a product, None is returned where no other term is left, and two that follow each
+    other stay two where one is left.
 
     Parameters
     ----------
@@ -89,7 +88,24 @@ def schedule_from_config(config: Any) -> Schedule | None:
     name = values.pop("class", None)
     if not isinstance(name, str) or name not in _CLASSES:
         raise FileFormatError(f"unknown schedule {reprlib.repr(name)}, known are {', '.join(_CLASSES)}")
+    if name == "Joined":
+        return _joined_from(values)
     return _product_from(values) if name == "Product" else _construct(_CLASSES[name], values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return schedule_to_config(value) if isinstance(value, Schedule) else value
+
+
+def _joined_from(values: dict[str, Any]) -> Schedule | None:
+    if values.get("first") is None or values.get("second") is None:
+        raise FileFormatError(f"a Joined must have a first and a second schedule, got {reprlib.repr(values)}")
+    parts = {name: schedule_from_config(values[name]) for name in ("first", "second")}
+    constant = Product(())
+    joined = _construct(Joined, {**values, **{name: part or constant for name, part in parts.items()}})
+    return joined if any(parts.values()) else None
 
 
 def _product_from(values: dict[str, Any]) -> Schedule | None:

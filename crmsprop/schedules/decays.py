@@ -1,4 +1,4 @@
-"""The decays by a formula: of the epoch, of the step, or of the share of the training that is done."""
+"""The decays by a formula of the epoch or of the step."""
 
 import math
 from dataclasses import dataclass
@@ -82,47 +82,6 @@ class ExponentialDecay(Schedule):
     def __call__(self, step: int, steps_per_epoch: int, total_steps: int) -> float:
         """Return ``exp(-rate * epoch)``."""
         return math.exp(-self.rate * (step // steps_per_epoch))
-
-
-@dataclass(frozen=True)
-class CosineAnnealing(Schedule):
-    """Let the learning rate fall along half a cosine over the whole training.
-
-    The factor is ``final + (1 - final) * (1 + cos(pi * step / total_steps)) / 2``: 1 at step 0, and `final` from
-    ``total_steps`` on.
-
-    Parameters
-    ----------
-    final : float, default=0.0
-        The factor at the end, in [0, 1].
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `final` is not a number in its range.
-
-    References
-    ----------
-    Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5.
-
-    Examples
-    --------
-    >>> from crmsprop.schedules import CosineAnnealing
-    >>> schedule = CosineAnnealing(final=0.1)
-    >>> [round(schedule(step, 100, 1000), 3) for step in (0, 500, 1000, 2000)]
-    [1.0, 0.55, 0.1, 0.1]
-    """
-
-    final: float = 0.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "final", check_real("final", self.final, "[0, 1]"))
-
-    def __call__(self, step: int, steps_per_epoch: int, total_steps: int) -> float:
-        """Return the factor on the half cosine, or `final` beyond the end."""
-        if step >= total_steps:
-            return self.final
-        return self.final + (1.0 - self.final) * (1.0 + math.cos(math.pi * step / total_steps)) / 2.0
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,8 @@ def test_what_was_computed_is_no_part_of_the_value():
     ("schedule", "text"),
     [
         (StepDecay(1, 2), "StepDecay(factor=1.0, every=2)"),
-        (CosineAnnealing(), "CosineAnnealing(final=0.0)"),
-        (InverseTimeDecay(1e-6) * CosineAnnealing(), "InverseTimeDecay(decay=1e-06) * CosineAnnealing(final=0.0)"),
+        (CosineAnnealing(), "CosineAnnealing(final=0.0, cycle=None, cycle_growth=1)"),
+        (InverseTimeDecay(1e-6) * StepDecay(1, 2), "InverseTimeDecay(decay=1e-06) * StepDecay(factor=1.0, every=2)"),
         (
             InverseTimeDecay(1.0) * article,
             "InverseTimeDecay(decay=1.0) * FunctionSchedule(article, learning_rate=None)",

@@ -14,8 +14,11 @@ from crmsprop.schedules import (
     CosineAnnealing,
     FunctionSchedule,
     InverseTimeDecay,
+    Joined,
+    PiecewiseConstant,
     Product,
     StepDecay,
+    Warmup,
     schedule_from_config,
     schedule_to_config,
 )
@@ -28,7 +31,15 @@ def test_configurations_come_back(schedule):
 
 
 def test_configurations_are_plain():
-    assert schedule_to_config(CosineAnnealing(0.5)) == {"class": "CosineAnnealing", "final": 0.5}
+    cosine = {"class": "CosineAnnealing", "final": 0.5, "cycle": None, "cycle_growth": 1}
+    assert schedule_to_config(CosineAnnealing(0.5)) == cosine
+    assert schedule_from_config({"class": "CosineAnnealing", "final": 0.5}) == CosineAnnealing(0.5)
+    assert schedule_to_config(PiecewiseConstant([1], [0.5, 1]).then(article, after=2)) == {
+        "class": "Joined",
+        "first": {"class": "PiecewiseConstant", "boundaries": [1.0], "values": [0.5, 1.0]},
+        "second": {"function": "schedule_cases:article"},
+        "after": 2.0,
+    }
     assert schedule_to_config(StepDecay(0.5, 2) * article) == {
         "class": "Product",
         "terms": [{"class": "StepDecay", "factor": 0.5, "every": 2}, {"function": "schedule_cases:article"}],
@@ -88,6 +99,21 @@ def test_a_product_goes_on_without_the_function():
             assert schedule_from_config(schedule_to_config(schedule)) == rest
 
 
+def test_two_in_a_row_stay_two_where_one_is_a_function():
+    a, constant = StepDecay(0.5, 2), Product(())
+    for schedule, rest in (
+        (a.then(article, after=3), a.then(constant, after=3)),
+        (Joined(article, a, after=3), constant.then(a, after=3)),
+        (Joined(article, article, after=3), None),
+        (Warmup(1).then(article * a, after=1), Warmup(1).then(a, after=1)),
+    ):
+        with pytest.warns(UserWarning, match="article"):
+            assert schedule_from_config(schedule_to_config(schedule)) == rest
+
+
+STEP = {"class": "StepDecay", "factor": 0.5, "every": 1}
+
+
 @pytest.mark.parametrize(
     "config",
     [
@@ -111,6 +137,33 @@ def test_a_product_goes_on_without_the_function():
         {"class": "StepDecay", "factor": "0.5", "every": 1},
         {"class": "StepDecay", "factor": 10**400, "every": 1},
         {"class": "CosineAnnealing", "final": None},
+        {"class": "CosineAnnealing", "cycle": 0},
+        {"class": "CosineAnnealing", "cycle": 10**400},
+        {"class": "CosineAnnealing", "cycle": 5, "cycle_growth": 10**400},
+        {"class": "CosineAnnealing", "cycle": 5, "cycle_growth": 1.5},
+        {"class": "CosineAnnealing", "cycle_growth": 2},
+        {"class": "OneCycle", "rise": 1.5},
+        {"class": "OneCycle", "start_divisor": 0},
+        {"class": "OneCycle", "final_divisor": "1e4"},
+        {"class": "Warmup"},
+        {"class": "Warmup", "epochs": -1},
+        {"class": "Warmup", "epochs": 1, "start": 2},
+        {"class": "PiecewiseConstant", "boundaries": [1]},
+        {"class": "PiecewiseConstant", "boundaries": [1], "values": [1]},
+        {"class": "PiecewiseConstant", "boundaries": [2, 1], "values": [1, 1, 1]},
+        {"class": "PiecewiseConstant", "boundaries": "12", "values": "123"},
+        {"class": "PiecewiseConstant", "boundaries": {"1": 2}, "values": [1, 2]},
+        {"class": "PiecewiseConstant", "boundaries": [[1]], "values": [1, 2]},
+        {"class": "PiecewiseConstant", "boundaries": 10**6 * [1], "values": [1, 2]},
+        {"class": "Joined"},
+        {"class": "Joined", "first": STEP, "second": STEP},
+        {"class": "Joined", "first": STEP, "second": STEP, "after": -1},
+        {"class": "Joined", "first": STEP, "second": STEP, "after": 1, "more": 1},
+        {"class": "Joined", "first": STEP, "second": None, "after": 1},
+        {"class": "Joined", "first": None, "second": STEP, "after": 1},
+        {"class": "Joined", "first": "StepDecay", "second": STEP, "after": 1},
+        {"class": "Joined", "first": STEP, "second": {"class": "Nope"}, "after": 1},
+        {"class": "Joined", "first": STEP, "second": [STEP], "after": 1},
         {"class": "InverseTimeDecay", "decay": {"class": "StepDecay"}},
         {"class": "Product"},
         {"class": "Product", "terms": None},
