@@ -36,9 +36,6 @@ class ProgressBar(Callback):
 
     _bar: Any = None
 
-    def __repr__(self) -> str:
-        return "ProgressBar()"
-
     def on_train_begin(self, context: Training) -> None:
         """Find tqdm, before the first epoch is lost without it."""
         _import_tqdm()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,10 @@ class Callback:
     ...     def on_epoch_end(self, context):
     ...         return context.epoch + 1 >= self.epochs
     """
+
+    def __repr__(self) -> str:
+        known = [name for name in inspect.signature(type(self)).parameters if name in vars(self)]
+        return f"{type(self).__name__}({', '.join(f'{name}={vars(self)[name]!r}' for name in known)})"
 
     def on_train_begin(self, context: Training) -> Any:
         """Called before the first epoch."""

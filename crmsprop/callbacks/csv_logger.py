@@ -1,0 +1,97 @@
+"""Write the history to a CSV file, a line an epoch, while the network is trained."""
+
+import errno
+import os
+from collections.abc import Iterable
+
+from crmsprop.callbacks.own_path import OwnPath
+from crmsprop.errors import check_bool
+from crmsprop.training import Callback, Training
+
+
+class CSVLogger(Callback):
+    """Write the history to a CSV file: the names of its columns, then a line at the end of each epoch.
+
+    What was not measured is empty. Each line is written at once and the file is not kept open, so that a training that
+    is killed leaves whole lines, and any other program can read them meanwhile.
+
+    The instance that you make writes to `path`. A copy of it, as `clone` and a search make them for each of their
+    estimators, writes to a file of its own beside that, with a random part before the suffix: ``path_`` says where.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; a folder that is missing is made.
+    append : bool, default=False
+        Whether to go on behind what the file holds, in place of starting it afresh.
+
+    Attributes
+    ----------
+    path_ : str
+        The file that is written.
+
+    Raises
+    ------
+    TypeError
+        If a parameter has the wrong type.
+    ValueError
+        When the training begins, if the file to append to has other columns, or a last line that is not whole.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from crmsprop import MLPClassifier
+    >>> from crmsprop.callbacks import CSVLogger
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "history.csv")
+    ...     model = MLPClassifier(max_epochs=3, callbacks=[CSVLogger(path)]).fit([[0.0], [1.0]], [0, 1])
+    ...     with open(path) as file:
+    ...         lines = file.read().splitlines()
+    >>> lines[0]
+    'epoch,loss,val_loss,accuracy,val_accuracy,learning_rate,seconds'
+    >>> [line.split(",")[0] for line in lines[1:]]
+    ['1', '2', '3']
+    """
+
+    def __init__(self, path: str | os.PathLike[str], append: bool = False) -> None:
+        self._own = OwnPath(path)
+        self.path = self._own.path
+        self.append = check_bool("append", append)
+
+    def on_train_begin(self, context: Training) -> None:
+        """Begin the file, or look at the one to append to."""
+        self.path_ = self._own.made(self.path)
+        header = _line(context.history)
+        if self.append and os.path.exists(self.path_) and os.path.getsize(self.path_):
+            _check_goes_on(self.path_, header)
+        else:
+            with open(self.path_, "wb") as file:
+                file.write(header)
+
+    def on_epoch_end(self, context: Training) -> None:
+        """Write the last row of the history."""
+        _append(self.path_, _line("" if values[-1] is None else values[-1] for values in context.history.values()))
+
+
+def _line(cells: Iterable[object]) -> bytes:
+    # No cell needs quotes: they are the names of our columns, and numbers.
+    return (",".join(map(str, cells)) + "\n").encode()
+
+
+def _check_goes_on(path: str, header: bytes) -> None:
+    with open(path, "rb") as file:
+        first = file.readline(1000)
+        if first.rstrip(b"\r\n") != header.rstrip(b"\n"):
+            raise ValueError(f"path must be a file with the columns of the history to append to it, got {path!r}")
+        file.seek(-1, os.SEEK_END)
+        if file.read() != b"\n":
+            raise ValueError(f"path must end with a whole line to append to it, got {path!r}")
+
+
+def _append(path: str, line: bytes) -> None:
+    """Add a line in one call of the system, or nothing."""
+    with open(path, "ab", buffering=0) as file:
+        size = file.tell()
+        if file.write(line) != len(line):  # the disk is full
+            file.truncate(size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)

@@ -1,0 +1,61 @@
+"""OwnPath: the maker's path as it is, and no two copies with the same."""
+
+import copy
+import os
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+
+from crmsprop.callbacks.own_path import OwnPath
+
+
+def test_the_maker_has_the_path_itself(tmp_path):
+    own = OwnPath(tmp_path / "log.csv")
+    assert own.path == own.made(own.path) == str(tmp_path / "log.csv")
+
+
+def test_every_copy_and_every_copy_of_a_copy_has_another(tmp_path):
+    own = OwnPath(str(tmp_path / "a.b" / "log.csv"))
+    copies = [own, *(make(own) for make in (copy.copy, copy.deepcopy, pickled) for _ in range(3))]
+    copies += [copy.deepcopy(one) for one in copies]
+    paths = [Path(one.made(one.path)) for one in copies]
+    assert len(set(paths)) == len(copies) == 20
+    assert {path.parent for path in paths} == {tmp_path / "a.b"}
+    assert all(re.fullmatch(r"log-[0-9a-f]{16}\.csv", path.name) for path in paths[1:])
+    assert [one.made(one.path) for one in copies] == list(map(str, paths))  # always the same of one copy
+
+
+def pickled(own):
+    return pickle.loads(pickle.dumps(own))
+
+
+def test_a_process_that_was_forked_has_another(tmp_path, monkeypatch):
+    """Nothing copies the object there but the system."""
+    own = OwnPath(str(tmp_path / "log.csv"))
+    parent = os.getpid()
+    monkeypatch.setattr("os.getpid", lambda: parent + 1)
+    path = Path(own.made(own.path))
+    assert re.fullmatch(r"log-[0-9a-f]{16}\.csv", path.name)
+    assert own.made(own.path) == str(path)
+
+
+def test_folders_are_made(tmp_path):
+    own = OwnPath(tmp_path / "a" / "b" / "log")
+    assert not (tmp_path / "a").exists()
+    assert own.made(own.path) == str(tmp_path / "a" / "b" / "log")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert copy.copy(own).made(own.path).startswith(str(tmp_path / "a" / "b" / "log-"))
+
+
+def test_without_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert OwnPath("log").made("log") == "log"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", [None, 3, b"log", "", "folder/", ["log"]])
+def test_what_is_no_path_of_a_file(path):
+    with pytest.raises(TypeError, match="path must be that of a file, got "):
+        OwnPath(path)
