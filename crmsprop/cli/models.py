@@ -57,7 +57,11 @@ def _check_given(name: str, given: dict[str, Any], parameters: dict[str, Any]) -
     for parameter in given:
         if parameter not in known:
             raise UsageError(f"{flag_of(parameter)} does not apply to --model {name}")
-        if parameter == "validation_fraction" and given[parameter] is None and parameters.get("early_stopping"):
+        if parameter == "validation_fraction" and given[parameter] is None and _watches_validation(parameters):
             raise UsageError(f"{flag_of(parameter)} none leaves early stopping nothing to look at")
-        if parameter in ("patience", "restore_best") and not parameters.get("early_stopping"):
+        if parameter in ("monitor", "patience", "min_delta", "restore_best") and not parameters.get("early_stopping"):
             raise UsageError(f"{flag_of(parameter)} does nothing without --early-stopping")
+
+
+def _watches_validation(parameters: dict[str, Any]) -> bool:
+    return bool(parameters.get("early_stopping")) and str(parameters.get("monitor", "val_")).startswith("val_")

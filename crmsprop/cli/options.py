@@ -80,8 +80,15 @@ TRAINING = (
         _fraction_or_none,
         "F",
     ),
-    Option("early_stopping", "stop when the validation loss has not improved for --patience epochs", bool),
+    Option("early_stopping", "stop when --monitor has not improved for --patience epochs", bool),
+    Option(
+        "monitor",
+        "what early stopping watches: loss, val_loss, accuracy or val_accuracy; val_ is on the validation data",
+        str,
+        "COLUMN",
+    ),
     Option("patience", "epochs without improvement that early stopping bears", int),
+    Option("min_delta", "what has to be exceeded to count as an improvement, at least 0", float, "F"),
     Option("restore_best", "with early stopping, end with the weights of the best epoch", bool),
     Option("random_state", "seed of weights, held-out samples, order of samples and dropout", int, flag="--seed"),
     Option(
@@ -162,4 +169,6 @@ def _in_words(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
     return " ".join(str(item) for item in value) if isinstance(value, tuple) else f"{value:g}"

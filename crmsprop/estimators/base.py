@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from crmsprop.callbacks import EarlyStopping, EpochPrinter
+from crmsprop.callbacks import EpochPrinter
 from crmsprop.errors import DivergenceError
 from crmsprop.estimators.fitted import FittedNetwork
 from crmsprop.estimators.inputs import (
@@ -111,7 +111,8 @@ class NetworkEstimator(FittedNetwork):
         """Return training and validation data: the user's own set, or a part of `data`, without a copy."""
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together, got only one of them")
-        fraction = 0.1 if self.validation_fraction is None and self.early_stopping else self.validation_fraction
+        watched = self.early_stopping and self.monitor.startswith("val_")
+        fraction = 0.1 if self.validation_fraction is None and watched else self.validation_fraction
         if X_val is not None:
             self._fitted_on_uint8 = data.x.dtype == np.uint8
             with naming_validation_data():
@@ -140,7 +141,7 @@ class NetworkEstimator(FittedNetwork):
 
     def _train(self, data: DataSet, validation: DataSet | None, plan: Plan) -> None:
         groups = [{"params": [view], "l2": self._penalty(name)} for name, view in self.network_.learned.items()]
-        stopping = EarlyStopping(patience=self.patience, restore_best=self.restore_best)
+        stopping = self._stopping()
         callbacks = [*([stopping] if self.early_stopping else []), *([EpochPrinter()] if self.verbose else [])]
         callbacks += list(self.callbacks or [])
         training = Training(self.network_, self._optimizer(groups), plan)

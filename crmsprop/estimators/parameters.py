@@ -55,11 +55,15 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         Samples a step, at least 1.
     validation_fraction : float or None, default=None
         Share of the samples held out for validation, stratified by class, in (0, 1); None for none, or for a tenth
-        with `early_stopping`.
+        with `early_stopping` on a validation column.
     early_stopping : bool, default=False
-        Whether to stop when the validation loss has not improved for `patience` epochs.
+        Whether to stop when `monitor` has not improved for `patience` epochs.
+    monitor : {"loss", "val_loss", "accuracy", "val_accuracy"}, default="val_loss"
+        Column of `history_` that early stopping watches: a loss is better lower, an accuracy higher.
     patience : int, default=5
-        Epochs without a lower validation loss that early stopping waits for, at least 1.
+        Epochs without a new best that early stopping waits for, at least 1.
+    min_delta : float, default=0.0
+        A value is a new best only if it is better by more than this, in [0, inf).
     restore_best : bool, default=True
         Whether early stopping goes back to the weights of the best epoch.
     dtype : {"float32", "float64"} or None, default=None
@@ -82,7 +86,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     n_epochs_ : int
         Epochs trained.
     best_epoch_ : int
-        With `early_stopping`: the epoch of the lowest validation loss, counted from 1.
+        With `early_stopping`: the epoch of the best `monitor`, counted from 1.
     n_features_in_ : int
     """
 
@@ -98,7 +102,9 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     batch_size: int = 32
     validation_fraction: float | None = None
     early_stopping: bool = False
+    monitor: str = "val_loss"
     patience: int = 5
+    min_delta: float = 0.0
     restore_best: bool = True
     dtype: Any = None
     random_state: Any = None
@@ -113,7 +119,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         if self.validation_fraction is not None:
             check_real("validation_fraction", self.validation_fraction, "(0, 1)")
         self._check_callbacks()
-        EarlyStopping(patience=self.patience, restore_best=self.restore_best)
+        self._stopping()
         optimizer = self._optimizer([])
         return Plan(
             check_integer("max_epochs", self.max_epochs, 1),
@@ -122,6 +128,9 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
             seed,
             kernels.effective_n_threads(self.n_threads),
         )
+
+    def _stopping(self) -> EarlyStopping:
+        return EarlyStopping(self.monitor, self.patience, self.restore_best, min_delta=self.min_delta)
 
     def _check_callbacks(self) -> None:
         if not isinstance(self.callbacks, list | tuple | None):

@@ -25,7 +25,7 @@ def draw(schedule: Schedule, ax: Axes | None, epochs: int, steps_per_epoch: int,
     base = check_real("learning_rate", learning_rate, "[0, inf)")
     _require_matplotlib()
     bound = schedule.bind(base)
-    steps = [*np.unique(np.linspace(0, total - 1, min(total, POINTS)).astype(int)).tolist()]
+    steps = np.unique(np.linspace(0, total - 1, min(total, POINTS)).astype(int)).tolist()
     rates = [base * bound(step, per_epoch, total) for step in steps]
     ax = _new_axes() if ax is None else ax
     # A rate holds until the next step, the last one until the end.

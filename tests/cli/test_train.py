@@ -84,7 +84,8 @@ def test_quiet(train_small, folder):
 def test_options_reach_the_estimator(run, folder):
     text = "--filters 3 5 --dense-units 6 7 --dropout 0.1 --dtype float64 --epochs 1 --batch-size 50 "
     text += "--learning-rate 0.01 --schedule constant --rho 0.8 --epsilon 1e-6 --momentum 0.5 --centered --l2 0.001 "
-    text += "--validation-fraction 0.3 --early-stopping --patience 2 --no-restore-best --seed 7 --threads 1"
+    text += "--validation-fraction 0.3 --early-stopping --patience 2 --monitor val_accuracy --min-delta 0.01 "
+    text += "--no-restore-best --seed 7 --threads 1"
     assert run("train", *text.split()).code == 0
     model = crmsprop.load(folder / "crmsprop-run" / "model.crms")
     expected = {
@@ -103,6 +104,8 @@ def test_options_reach_the_estimator(run, folder):
         "validation_fraction": 0.3,
         "early_stopping": True,
         "patience": 2,
+        "monitor": "val_accuracy",
+        "min_delta": 0.01,
         "restore_best": False,
         "random_state": 7,
         "n_threads": 1,
@@ -125,6 +128,13 @@ def test_mlp_on_images_scales_them(run, folder):
     assert type(model) is crmsprop.MLPClassifier
     assert (model.image_shape, model.hidden_layer_sizes) == ((8, 8, 1), (8, 4))
     assert model.history_["loss"][0] < 2.5
+
+
+def test_early_stopping_on_the_training_data_holds_nothing_out(train_small, folder):
+    train_small("--early-stopping", "--monitor", "loss", "--validation-fraction", "none")
+    model = crmsprop.load(folder / "crmsprop-run" / "model.crms")
+    assert (model.monitor, model.history_["val_loss"]) == ("loss", [None, None])
+    assert model.best_epoch_ == 1 + model.history_["loss"].index(min(model.history_["loss"]))
 
 
 def test_early_stopping_is_told(train_small, folder):

@@ -43,6 +43,11 @@ BOTH = [
     ("validation_fraction", True, r"validation_fraction must be a number in \(0, 1\), got True"),
     ("early_stopping", "yes", "early_stopping must be True or False, got 'yes'"),
     ("early_stopping", None, "early_stopping must be True or False, got None"),
+    ("monitor", "val_los", "monitor must be one of .*, got 'val_los'"),
+    ("monitor", "seconds", "monitor must be one of 'loss', 'val_loss', .* where mode is 'auto', got 'seconds'"),
+    ("monitor", None, "monitor must be one of .*, got None"),
+    ("min_delta", -0.1, r"min_delta must be in \[0, inf\), got -0.1"),
+    ("min_delta", None, r"min_delta must be a number in \[0, inf\), got None"),
     ("patience", 0, "patience must be at least 1, got 0"),
     ("patience", 1.5, "patience must be an integer of at least 1, got 1.5"),
     ("restore_best", None, "restore_best must be True or False, got None"),
@@ -98,7 +103,8 @@ def test_the_signature_is_the_one_that_was_promised():
         "activation": "relu", "image_shape": None, "learning_rate": 1e-3, "schedule": None, "rho": 0.9,
         "epsilon": 1e-8, "momentum": 0.0, "centered": False, "l2": 0.0, "max_epochs": 30, "batch_size": 32,
         "validation_fraction": None, "early_stopping": False, "patience": 5, "restore_best": True, "dtype": None,
-        "random_state": None, "n_threads": None, "verbose": 0, "eps_in_sqrt": False,
+        "random_state": None, "n_threads": None, "verbose": 0, "eps_in_sqrt": False, "monitor": "val_loss",
+        "min_delta": 0.0,
     }  # fmt: skip
     own = {
         CNNClassifier: {
@@ -152,6 +158,9 @@ def trained_on(monkeypatch):
         ({"early_stopping": True}, 10),
         ({"validation_fraction": 0.25}, 25),
         ({"validation_fraction": 0.25, "early_stopping": True}, 25),
+        ({"early_stopping": True, "monitor": "val_accuracy"}, 10),
+        ({"early_stopping": True, "monitor": "loss"}, 0),
+        ({"early_stopping": True, "monitor": "accuracy", "validation_fraction": 0.25}, 25),
     ],
 )
 def test_what_is_held_out(cases, trained_on, parameters, held_out):
@@ -235,6 +244,26 @@ def test_callbacks_of_ones_own(cases):
     assert model.n_epochs_ == 2
     watched = cases.mlp(callbacks=(EarlyStopping("loss", patience=50),), max_epochs=5).fit(X, y)
     assert watched.callbacks[0].best_epoch_ == int(np.argmin(watched.history_["loss"])) + 1
+
+
+@pytest.mark.parametrize("monitor", ["loss", "val_loss", "accuracy", "val_accuracy"])
+@pytest.mark.parametrize("min_delta", [0.0, 0.02])
+def test_early_stopping_watches_the_monitor(cases, monitor, min_delta):
+    """What stopped the training, worked out again from its history."""
+    X, y = cases.rows(n=60)
+    model = cases.mlp(
+        learning_rate=0.02, max_epochs=60, patience=3, early_stopping=True, monitor=monitor, min_delta=min_delta,
+        validation_fraction=0.3,
+    ).fit(X, y)  # fmt: skip
+    sign = -1 if monitor.endswith("loss") else 1
+    best, best_epoch, end = -np.inf, 0, 60
+    for epoch, value in enumerate(model.history_[monitor], start=1):
+        if sign * value - min_delta > best:
+            best, best_epoch = sign * value, epoch
+        if epoch - best_epoch == 3:
+            end = epoch
+    assert (model.best_epoch_, model.n_epochs_) == (best_epoch, end)
+    assert end < 60
 
 
 def test_a_schedule_sets_the_rates_of_the_history(cases):
