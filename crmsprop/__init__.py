@@ -1,6 +1,6 @@
 """Train neural networks on a CPU, from scikit-learn, with a compiled, threaded RMSprop."""
 
-from crmsprop.estimators import CNNClassifier, MLPClassifier, NetworkClassifier, load
+from crmsprop.estimators import CNNClassifier, MLPClassifier, NetworkClassifier, find_learning_rate, load
 from crmsprop.optimizer import RMSprop, rmsprop_update
 from crmsprop.versions import __version__, show_versions
 
@@ -10,6 +10,7 @@ __all__ = [
     "NetworkClassifier",
     "RMSprop",
     "__version__",
+    "find_learning_rate",
     "load",
     "rmsprop_update",
     "show_versions",

@@ -4,6 +4,7 @@ A message names the parameter, the rule and the value: ``rho must be in [0, 1), 
 """
 
 import functools
+import importlib
 import math
 import numbers
 import sys
@@ -24,6 +25,32 @@ class DivergenceError(RuntimeError):
 
 class MissingExtraError(RuntimeError):
     """An optional package is needed and not installed; the message says which extra brings it."""
+
+
+def require_extra(module: str, purpose: str, extra: str, package: str | None = None) -> Any:
+    """Return an optional module, imported now.
+
+    Parameters
+    ----------
+    module : str
+        What to import.
+    purpose : str
+        What needs it, as the message begins.
+    extra : str
+        Which extra of crmsprop brings it.
+    package : str or None, default=None
+        What it is called where it is installed from; None for `module`.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed: says what to install.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        rule = f"{purpose} needs {package or module}"
+        raise MissingExtraError(f'{rule}: pip install "crmsprop[{extra}]"') from error
 
 
 def check_real(name: str, value: Any, interval: str) -> float:

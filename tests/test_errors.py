@@ -15,6 +15,7 @@ from crmsprop.errors import (
     check_choice,
     check_integer,
     check_real,
+    require_extra,
     shown,
 )
 
@@ -172,6 +173,20 @@ def test_what_is_no_choice_is_a_value_error(value):
     with pytest.raises(ValueError) as caught:
         check_choice("padding", value, ("valid", "same"))
     assert str(caught.value) == f"padding must be one of 'valid', 'same', got {value!r}"
+
+
+# optional packages
+
+
+def test_an_extra_that_is_there_is_imported():
+    assert require_extra("math", "arithmetic", "cli") is math
+
+
+def test_an_extra_that_is_not_there():
+    with pytest.raises(MissingExtraError, match=r'^a bar needs nowhere: pip install "crmsprop\[cli\]"$'):
+        require_extra("nowhere", "a bar", "cli")
+    with pytest.raises(MissingExtraError, match=r'^a picture needs brush: pip install "crmsprop\[images\]"$'):
+        require_extra("nowhere.Image", "a picture", "images", "brush")
 
 
 # shown

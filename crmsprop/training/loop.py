@@ -63,6 +63,8 @@ class Training:
         The rate of the latest step.
     loss, accuracy : float
         Means over the epoch so far.
+    batch_loss : float
+        Mean of the latest batch alone, before its step.
     """
 
     network: Network
@@ -76,6 +78,7 @@ class Training:
     learning_rate: float = math.nan
     loss: float = math.nan
     accuracy: float = math.nan
+    batch_loss: float = math.nan
 
 
 def train(
@@ -181,7 +184,7 @@ class _Loop:
         self._check_finite("loss", result.loss)
         self._network.backward(self._workspace, self._pass)
         self._optimizer.step(self._gradients, learning_rate=training.learning_rate)
-        training.step += 1
+        training.step, training.batch_loss = training.step + 1, result.loss
         return result.loss * batch.total_weight, result.hits * batch.total_weight
 
     def _shares(self, batch: Batch) -> Array:

@@ -49,6 +49,19 @@ def test_order_of_the_hooks_and_what_the_context_says(problem):
     assert np.isnan(watcher.notes[0][5])
 
 
+def test_the_loss_of_a_batch_and_the_mean_of_the_epoch(problem):
+    losses = []
+
+    class Watcher(Callback):
+        def on_batch_end(self, context):
+            losses.append((context.batch_loss, context.loss))
+
+    problem(n=50).run(max_epochs=1, batch_size=20, callbacks=[Watcher()])
+    each, means = np.transpose(losses)
+    np.testing.assert_allclose(means, [each[0], each[:2].mean(), np.average(each, weights=[20, 20, 10])], rtol=1e-12)
+    assert len(set(each)) == 3
+
+
 def test_the_context_is_the_training(problem):
     seen = []
 
