@@ -7,7 +7,15 @@ import pytest
 from numpydoc.validate import validate
 
 #: Where the public names live.
-PACKAGES = ("crmsprop", "crmsprop.callbacks", "crmsprop.cli", "crmsprop.datasets", "crmsprop.schedules")
+PACKAGES = (
+    "crmsprop",
+    "crmsprop.callbacks",
+    "crmsprop.cli",
+    "crmsprop.datasets",
+    "crmsprop.display",
+    "crmsprop.estimators",
+    "crmsprop.schedules",
+)
 #: Documented, or used as a base, by whoever writes a layer of their own.
 LAYERS = ("Conv2D", "Dense", "Dropout", "Flatten", "MaxPool2D", "Network", "ReLU")
 #: See numpydoc.validate: layout of the text, every parameter documented and no other, in order and with its type.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -23,7 +24,7 @@ def find_learning_rate(
     max_learning_rate: float = 10.0,
     steps: int = 100,
     *,
-    smoothing: float = 0.98,
+    smoothing: float = 0.9,
     callbacks: Sequence[Callback] = (),
 ) -> LearningRateFinderResult:
     """Train on one batch after the other, each at a higher learning rate, and see at which rates the loss falls.
@@ -48,8 +49,9 @@ def find_learning_rate(
         Rate of the last step, above `min_learning_rate`.
     steps : int, default=100
         Batches, at least 2; where an epoch has fewer, the ramp goes on in the next one.
-    smoothing : float, default=0.98
-        Share of the average before in the smoothed loss, in [0, 1).
+    smoothing : float, default=0.9
+        Share of the average before in the smoothed loss, in [0, 1). fastai's 0.98 is an average over some 50 steps,
+        half a ramp of 100: the curve then hardly falls before it rises.
     callbacks : sequence of Callback, default=()
         What else to do at each batch. One that stops the training ends the ramp.
 
@@ -100,7 +102,8 @@ def find_learning_rate(
         verbose=0,
     )
     diverged = _diverges(network, X, y, recorder)
-    return LearningRateFinderResult(recorder.rates_, recorder.losses_, recorder.smoothed_, diverged)
+    rates, losses, smoothed = np.array([recorder.rates_, recorder.losses_, recorder.smoothed_])
+    return LearningRateFinderResult(rates, losses, smoothed, diverged)
 
 
 @dataclass(frozen=True)

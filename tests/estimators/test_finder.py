@@ -19,7 +19,7 @@ from crmsprop.nn.losses import BatchResult
 from crmsprop.schedules import CosineAnnealing
 
 
-def by_hand(losses_at, params, rates, smoothing=0.98):
+def by_hand(losses_at, params, rates, smoothing=0.9):
     """RMSprop by its formula on one batch; `losses_at(*params)` gives the loss and the gradients. Stops as promised."""
     params, squares = [np.array(p, np.float64) for p in params], [0.0 for _ in params]
     losses, smoothed, total = [], [], 0.0

@@ -1,15 +1,14 @@
-"""Pictures of what an estimator has learnt. matplotlib is imported where it is drawn with, and never configured."""
+"""The learning curves of a training."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from crmsprop.errors import MissingExtraError
+from crmsprop.display.axes import axes_for, require_matplotlib
+from crmsprop.display.fitted import last_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,10 +68,7 @@ class TrainingHistoryDisplay:
         -------
         TrainingHistoryDisplay
         """
-        check_is_fitted(estimator)
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        estimator = getattr(estimator, "_final_estimator", estimator)
-        return cls.from_history(estimator.history_, ax=ax)
+        return cls.from_history(last_step(estimator).history_, ax=ax)
 
     @classmethod
     def from_history(cls, history: Mapping[str, Sequence[float | None]], *, ax: Any = None) -> TrainingHistoryDisplay:
@@ -113,7 +109,7 @@ class TrainingHistoryDisplay:
         if not panels:
             wanted = f"history must have epoch and {' or '.join(PANELS)}"
             raise ValueError(f"{wanted}, got {', '.join(self.history) or 'nothing'}")
-        self.ax_ = _axes_for(len(panels), ax)
+        self.ax_ = axes_for(len(panels), ax)
         for panel, axes in zip(panels, self.ax_, strict=True):
             self._draw(panel, axes)
         self.figure_: Figure = self.ax_[0].figure
@@ -140,38 +136,3 @@ class TrainingHistoryDisplay:
         if len(values) != len(self.history["epoch"]):
             raise ValueError(f"history must have a value an epoch in {column!r}, got {len(values)} values")
         return [np.nan if value is None else value for value in values]
-
-
-def require_matplotlib() -> None:
-    """Raise MissingExtraError unless matplotlib is installed: better before a long training than after it."""
-    try:
-        importlib.import_module("matplotlib")
-    except ImportError as error:
-        raise MissingExtraError('a plot needs matplotlib: pip install "crmsprop[cli]"') from error
-
-
-def _axes_for(n_panels: int, ax: Any) -> np.ndarray[Any, np.dtype[np.object_]]:
-    """Return the Axes to draw on; pyplot is used only where the user gives nothing."""
-    if ax is None:
-        from matplotlib import pyplot
-
-        ax = pyplot.figure(figsize=(5 * n_panels, 4), layout="constrained")
-    if hasattr(ax, "subplots"):
-        return np.atleast_1d(ax.subplots(1, n_panels))
-    if hasattr(ax, "plot"):
-        return _divided(ax, n_panels)
-    axes = np.ravel(np.asarray(ax, dtype=object))
-    if len(axes) != n_panels:
-        raise ValueError(f"ax must be one Axes, or {n_panels} of them, one a panel, got {len(axes)}")
-    return axes
-
-
-def _divided(ax: Axes, n_panels: int) -> np.ndarray[Any, np.dtype[np.object_]]:
-    """Return panels side by side in the place of `ax`."""
-    if n_panels == 1:
-        return np.array([ax], dtype=object)
-    ax.set_axis_off()
-    gap = 0.2 / n_panels
-    width = (1 - gap * (n_panels - 1)) / n_panels
-    insets = [ax.inset_axes((i * (width + gap), 0, width, 1)) for i in range(n_panels)]
-    return np.array(insets, dtype=object)

@@ -1,0 +1,244 @@
+"""The scores of a parameter search over its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from crmsprop.display.axes import axes_for, require_matplotlib
+from crmsprop.display.candidates import is_number, label, read_candidates
+from crmsprop.display.matrix import draw_matrix, label_cells
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+#: Numbers above 0 that span more than this go on a logarithmic axis.
+WIDE = 50.0
+
+
+class SearchHeatmapDisplay:
+    """The mean test score of a parameter search over one or two of its parameters, the best one marked.
+
+    Two parameters make a heat map with the scores written in; one makes a line, whose bars are the standard deviations
+    over the splits. Where the search has varied more, a score is the best one over those that are not shown. Candidates
+    that lack a parameter of the axes, or could not be fitted, are left out.
+
+    Parameters
+    ----------
+    cv_results : mapping
+        What a search has as ``cv_results_``.
+    params : str or sequence of str, default=None
+        One parameter, or two, the horizontal first; None for the first two that vary.
+    metric : str, default="score"
+        Whose ``mean_test_...`` is drawn.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        What it is drawn in.
+    figure_ : Figure
+        The figure that it is in.
+    params_ : list of str
+        The parameters of the axes.
+    best_params_ : dict
+        All parameters of the best candidate that is shown.
+    im_ : AxesImage or None
+        The heat map.
+    text_ : ndarray of Text or None
+        The scores in it, as (row, column).
+    errorbar_ : ErrorbarContainer or None
+        The line.
+    best_ : Artist
+        The mark: the frame of a cell, or a star on the line.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw, or `params` are not of the search.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from crmsprop import MLPClassifier
+    >>> from crmsprop.display import SearchHeatmapDisplay
+    >>> grid = {"rho": [0.9, 0.99], "learning_rate": [1e-3, 1e-2]}
+    >>> search = GridSearchCV(MLPClassifier(max_epochs=2, random_state=0), grid, cv=2).fit(*load_iris(return_X_y=True))
+    >>> display = SearchHeatmapDisplay.from_estimator(search, ax=Figure())
+    >>> display.params_, display.im_.get_array().shape
+    (['learning_rate', 'rho'], (2, 2))
+    """
+
+    def __init__(
+        self, cv_results: Mapping[str, Any], *, params: str | Sequence[str] | None = None, metric: str = "score"
+    ) -> None:
+        self.cv_results = cv_results
+        self.params = params
+        self.metric = metric
+
+    @classmethod
+    def from_estimator(
+        cls,
+        search: Any,
+        *,
+        params: str | Sequence[str] | None = None,
+        metric: str | None = None,
+        ax: Any = None,
+        cmap: str = "viridis",
+        include_values: bool = True,
+        values_format: str = ".3g",
+    ) -> SearchHeatmapDisplay:
+        """Draw a fitted search.
+
+        Parameters
+        ----------
+        search : GridSearchCV, RandomizedSearchCV or the like
+            A fitted one.
+        params : str or sequence of str, default=None
+            One parameter, or two, the horizontal first; None for the first two that vary.
+        metric : str or None, default=None
+            Whose score is drawn; None for the one that `refit` names, or the only one.
+        ax, cmap, include_values, values_format : object
+            As in `plot`.
+
+        Returns
+        -------
+        SearchHeatmapDisplay
+
+        Raises
+        ------
+        TypeError
+            If it is no search.
+        """
+        if not hasattr(search, "param_grid") and not hasattr(search, "param_distributions"):
+            raise TypeError(f"search must be a GridSearchCV, RandomizedSearchCV or the like, got {search!r:.100}")
+        check_is_fitted(search, "cv_results_")
+        refit = search.refit if getattr(search, "multimetric_", False) else None
+        metric = metric or (refit if isinstance(refit, str) else "score")
+        display = cls(search.cv_results_, params=params, metric=metric)
+        return display.plot(ax=ax, cmap=cmap, include_values=include_values, values_format=values_format)
+
+    @classmethod
+    def from_cv_results(
+        cls,
+        cv_results: Mapping[str, Any],
+        *,
+        params: str | Sequence[str] | None = None,
+        metric: str = "score",
+        ax: Any = None,
+        cmap: str = "viridis",
+        include_values: bool = True,
+        values_format: str = ".3g",
+    ) -> SearchHeatmapDisplay:
+        """Draw the results of a search.
+
+        Parameters
+        ----------
+        cv_results : mapping
+            What a search has as ``cv_results_``.
+        params : str or sequence of str, default=None
+            One parameter, or two, the horizontal first; None for the first two that vary.
+        metric : str, default="score"
+            Whose ``mean_test_...`` is drawn.
+        ax, cmap, include_values, values_format : object
+            As in `plot`.
+
+        Returns
+        -------
+        SearchHeatmapDisplay
+        """
+        display = cls(cv_results, params=params, metric=metric)
+        return display.plot(ax=ax, cmap=cmap, include_values=include_values, values_format=values_format)
+
+    def plot(
+        self, ax: Any = None, *, cmap: str = "viridis", include_values: bool = True, values_format: str = ".3g"
+    ) -> SearchHeatmapDisplay:
+        """Draw the heat map or the line.
+
+        Parameters
+        ----------
+        ax : Axes or Figure, default=None
+            Where to draw; None makes a figure with pyplot.
+        cmap : str, default="viridis"
+            Colour map of the heat map.
+        include_values : bool, default=True
+            Whether the scores are written into the heat map.
+        values_format : str, default=".3g"
+            How scores are written.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        """
+        require_matplotlib()
+        self._candidates = read_candidates(self.cv_results, self.metric)
+        self.params_ = self._candidates.axes(self.params)
+        self._best_by = self._candidates.best_by(self.params_)
+        if not self._best_by:
+            raise ValueError(f"params must have a score for one combination of {', '.join(self.params_)}, got none")
+        best = max(self._best_by, key=lambda key: float(self._candidates.means[self._best_by[key]]))
+        self.best_params_ = self._candidates.params[self._best_by[best]]
+        self.ax_: Axes = axes_for(1, ax)[0]
+        self.best_: Any
+        self.im_: Any = None
+        self.text_: Any = None
+        self.errorbar_: Any = None
+        if len(self.params_) == 1:
+            self._draw_line(values_format)
+        else:
+            self._draw_map(cmap, values_format if include_values else None)
+        figure: Any = self.ax_.figure
+        self.figure_: Figure = figure
+        return self
+
+    def _draw_map(self, cmap: str, values_format: str | None) -> None:
+        from matplotlib.patches import Rectangle
+
+        (across, columns), (down, rows) = ((name, self._candidates.values(name)) for name in self.params_)
+        scores = np.full((len(rows), len(columns)), np.nan)
+        for i, row in enumerate(rows):
+            for j, column in enumerate(columns):
+                found = self._best_by.get((repr(column), repr(row)))
+                scores[i, j] = np.nan if found is None else self._candidates.means[found]
+        self.im_, self.text_ = draw_matrix(self.ax_, scores, values_format, cmap)
+        label_cells(self.ax_, list(map(label, columns)), list(map(label, rows)))
+        self.ax_.set(xlabel=across, ylabel=down)
+        self.ax_.figure.colorbar(self.im_, ax=self.ax_, label=self._score_label())
+        y, x = np.unravel_index(np.nanargmax(scores), scores.shape)
+        self.best_ = self.ax_.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=2))
+
+    def _draw_line(self, values_format: str) -> None:
+        (name,) = self.params_
+        values = [value for value in self._candidates.values(name) if (repr(value),) in self._best_by]
+        chosen = [self._best_by[(repr(value),)] for value in values]
+        means, stds = self._candidates.means[chosen], self._candidates.stds[chosen]
+        numeric = all(is_number(value) for value in values)
+        places = [float(value) for value in values] if numeric else list(range(len(values)))
+        self.errorbar_ = self.ax_.errorbar(places, means, yerr=stds, marker="o", capsize=3)
+        best = int(means.argmax())
+        text = f"best: {format(means[best], values_format)}"
+        (self.best_,) = self.ax_.plot([places[best]], [means[best]], "*", color="red", markersize=14, label=text)
+        if not numeric:
+            self.ax_.set_xticks(places, list(map(label, values)))
+        elif places[0] > 0 and places[-1] > WIDE * places[0]:
+            self.ax_.set_xscale("log")
+        self.ax_.set(xlabel=name, ylabel=self._score_label())
+        self.ax_.grid(alpha=0.3)
+        self.ax_.legend()
+
+    def _score_label(self) -> str:
+        others = [name for name in self._candidates.varied() if name not in self.params_]
+        head = "mean test score" if self.metric == "score" else f"mean test {self.metric}"
+        return f"{head}, best over {', '.join(others)}" if others else head

@@ -1,0 +1,197 @@
+"""SearchHeatmapDisplay: which scores are where, and which is marked."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import same_color
+from matplotlib.figure import Figure
+from scipy.stats import uniform
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, ParameterGrid, RandomizedSearchCV
+
+from crmsprop import MLPClassifier
+from crmsprop.display import SearchHeatmapDisplay
+
+
+def results(grid, score, std=0.01):
+    """cv_results_ whose scores are known: `score` of each candidate's parameters."""
+    params = list(ParameterGrid(grid))
+    means = np.array([score(**one) for one in params], dtype=float)
+    return {"params": params, "mean_test_score": means, "std_test_score": np.full(len(params), std)}
+
+
+def draw(cv_results, **options):
+    return SearchHeatmapDisplay.from_cv_results(cv_results, ax=Figure(), **options)
+
+
+def ticks(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def test_two_parameters_make_a_map():
+    display = draw(results({"b": [1, 2, 3], "a": [0.01, 0.001]}, lambda a, b: 100 * a + b))
+    assert display.params_ == ["a", "b"]
+    np.testing.assert_allclose(display.im_.get_array(), [[1.1, 2.0], [2.1, 3.0], [3.1, 4.0]])
+    assert (display.ax_.get_xlabel(), ticks(display.ax_.xaxis)) == ("a", ["0.001", "0.01"])
+    assert (display.ax_.get_ylabel(), ticks(display.ax_.yaxis)) == ("b", ["1", "2", "3"])
+    written = [[text.get_text() for text in row] for row in display.text_]
+    assert written == [["1.1", "2"], ["2.1", "3"], ["3.1", "4"]]
+    for (i, j), text in np.ndenumerate(display.text_):
+        assert text.get_position() == (j, i)
+    assert display.errorbar_ is None
+    (colorbar,) = [ax for ax in display.figure_.axes if ax is not display.ax_]
+    assert colorbar.get_ylabel() == "mean test score"
+
+
+def test_the_best_is_framed():
+    display = draw(results({"a": [1, 2, 3], "b": [1, 2]}, lambda a, b: -abs(a - 2) - abs(b - 1)))
+    assert display.best_params_ == {"a": 2, "b": 1}
+    assert display.best_.get_xy() == (0.5, -0.5)
+    assert (display.best_.get_width(), display.best_.get_height(), display.best_.get_fill()) == (1, 1, False)
+    assert same_color(display.best_.get_edgecolor(), "red")
+
+
+def test_numbers_are_dark_on_light_and_light_on_dark():
+    display = draw(results({"a": [1, 2], "b": [1, 2]}, lambda a, b: a), cmap="gray")
+    colors = [[text.get_color()[0] for text in row] for row in display.text_]
+    assert colors == [[1.0, 0.0], [1.0, 0.0]]
+
+
+def test_values_are_left_out_or_formatted():
+    cv_results = results({"a": [1, 2], "b": [1, 2]}, lambda a, b: a / 3)
+    assert all(text is None for text in draw(cv_results, include_values=False).text_.flat)
+    assert draw(cv_results, values_format=".1%").text_[0, 0].get_text() == "33.3%"
+
+
+def test_of_other_parameters_the_best_counts():
+    cv_results = results({"a": [1, 2], "b": [1, 2], "c": [0, 5, 1]}, lambda a, b, c: a * 10 + b + c)
+    display = draw(cv_results)
+    np.testing.assert_array_equal(display.im_.get_array(), [[16, 26], [17, 27]])
+    assert display.best_params_ == {"a": 2, "b": 2, "c": 5}
+    (colorbar,) = [ax for ax in display.figure_.axes if ax is not display.ax_]
+    assert colorbar.get_ylabel() == "mean test score, best over c"
+
+
+@pytest.mark.parametrize(("params", "shape"), [(("c", "a"), (2, 3)), (["a", "c"], (3, 2))])
+def test_parameters_can_be_chosen(params, shape):
+    cv_results = results({"a": [1, 2], "b": [1, 2], "c": [0, 5, 1]}, lambda a, b, c: a * 10 + b + c)
+    display = draw(cv_results, params=params)
+    assert display.im_.get_array().shape == shape
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == tuple(params)
+
+
+def test_one_parameter_makes_a_line_with_bars():
+    cv_results = results({"a": [1e-3, 1e-1, 1e-2], "b": [7]}, lambda a, b: 1 - abs(np.log10(a) + 2), std=0.25)
+    display = draw(cv_results)
+    line, _, (bars,) = display.errorbar_
+    np.testing.assert_allclose(line.get_xydata(), [[1e-3, 0], [1e-2, 1], [1e-1, 0]])
+    np.testing.assert_allclose(
+        [segment[:, 1] for segment in bars.get_segments()], [[-0.25, 0.25], [0.75, 1.25], [-0.25, 0.25]]
+    )
+    np.testing.assert_allclose(display.best_.get_xydata(), [[1e-2, 1]])
+    assert display.ax_.get_xscale() == "log"
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("a", "mean test score")
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["best: 1"]
+    assert display.im_ is display.text_ is None
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3], [0, 100, 1000], [-1.0, 0.5, 100.0]])
+def test_narrow_ranges_and_those_with_0_are_linear(values):
+    display = draw(results({"a": values}, lambda a: a))
+    assert display.ax_.get_xscale() == "linear"
+    assert [x for x, _ in display.errorbar_[0].get_xydata()] == values
+
+
+def test_values_that_are_no_numbers_stand_side_by_side():
+    display = draw(results({"a": ["relu", None, (32, 64)]}, lambda a: len(str(a))))
+    assert ticks(display.ax_.xaxis) == ["relu", "None", "(32, 64)"]
+    np.testing.assert_array_equal(display.errorbar_[0].get_xydata(), [[0, 4], [1, 4], [2, 8]])
+
+
+def test_equal_values_of_numpy_and_python_are_one():
+    cv_results = results({"a": [1, np.int64(1), 2], "b": [0.5, np.float64(0.5), 1.0]}, lambda a, b: a)
+    assert draw(cv_results).im_.get_array().shape == (2, 2)
+
+
+def test_candidates_that_failed_or_lack_a_parameter_are_left_out():
+    cv_results = results([{"a": [1, 2], "b": [1, 2]}, {"c": [1]}], lambda a=9, b=9, c=0: a + b)
+    cv_results["mean_test_score"][1] = np.nan
+    display = draw(cv_results)
+    shown = np.ma.filled(display.im_.get_array(), -1)
+    np.testing.assert_array_equal(shown, [[2, 3], [-1, 4]])
+    assert display.text_[1, 0] is None
+    assert display.best_params_ == {"a": 2, "b": 2}
+
+
+def test_another_metric():
+    cv_results = results({"a": [1, 2]}, lambda a: a)
+    cv_results["mean_test_loss"] = -cv_results["mean_test_score"]
+    display = draw(cv_results, metric="loss")
+    assert display.ax_.get_ylabel() == "mean test loss"
+    assert display.best_params_ == {"a": 1}
+    np.testing.assert_array_equal([len(bar) for bar in display.errorbar_[2][0].get_segments()], [2, 2])
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris(return_X_y=True)
+
+
+def test_from_a_grid_search(iris):
+    grid = {"learning_rate": [1e-3, 1e-2, 1e-1], "hidden_layer_sizes": [(4,), (8, 8)]}
+    search = GridSearchCV(MLPClassifier(max_epochs=3, random_state=0), grid, cv=2).fit(*iris)
+    display = SearchHeatmapDisplay.from_estimator(search, ax=Figure())
+    assert display.params_ == ["hidden_layer_sizes", "learning_rate"]
+    assert display.best_params_ == search.best_params_
+    # scikit-learn's grid runs through its last parameter first
+    np.testing.assert_array_equal(display.im_.get_array(), search.cv_results_["mean_test_score"].reshape(2, 3).T)
+
+
+def test_from_a_random_search_over_several_metrics(iris):
+    search = RandomizedSearchCV(
+        LogisticRegression(max_iter=2000),
+        {"C": uniform(0.1, 9)},
+        n_iter=4,
+        scoring=["accuracy", "neg_log_loss"],
+        refit="neg_log_loss",
+        cv=2,
+        random_state=0,
+    ).fit(*iris)
+    display = SearchHeatmapDisplay.from_estimator(search, ax=Figure())
+    assert display.ax_.get_ylabel() == "mean test neg_log_loss"
+    assert display.best_params_ == search.best_params_
+    order = np.argsort(search.cv_results_["param_C"].astype(float))
+    line = display.errorbar_[0].get_xydata()
+    np.testing.assert_array_equal(line[:, 1], search.cv_results_["mean_test_neg_log_loss"][order])
+
+
+def test_a_search_that_is_not_fitted_and_what_is_none():
+    with pytest.raises(NotFittedError):
+        SearchHeatmapDisplay.from_estimator(GridSearchCV(MLPClassifier(), {"rho": [0.9]}), ax=Figure())
+    with pytest.raises(TypeError, match="search must be a GridSearchCV, RandomizedSearchCV or the like, got MLP"):
+        SearchHeatmapDisplay.from_estimator(MLPClassifier(), ax=Figure())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"params": "d"}, "params must be one or two of 'a', 'b', 'c', got 'd'"),
+        ({"params": ["a", "b", "c"]}, "params must be one or two of 'a', 'b', 'c', got "),
+        ({"params": ["a", "a"]}, "params must be one or two of "),
+        ({"params": []}, "params must be one or two of "),
+        ({"params": ["a", "c"]}, "params must have a score for one combination of a, c, got none"),
+        ({"metric": "f1"}, "cv_results must have the columns params and mean_test_f1, got params, mean_test_score"),
+    ],
+)
+def test_wrong_options(options, message):
+    cv_results = results([{"a": [1, 2], "b": [1, 2]}, {"c": [1]}], lambda a=9, b=9, c=0: a + b)
+    with pytest.raises(ValueError, match=message):
+        draw(cv_results, **options)
+
+
+def test_results_with_nothing_to_draw():
+    with pytest.raises(ValueError, match="must have a parameter to draw the scores over, got none"):
+        draw(results({}, lambda: 1))
+    with pytest.raises(ValueError, match="must have a score in mean_test_score, got only NaN"):
+        draw(results({"a": [1]}, lambda a: np.nan))
