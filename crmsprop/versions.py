@@ -17,7 +17,7 @@ def _version(package: str) -> str | None:
 #: "0+unknown" in a source tree that was built in place and not installed.
 __version__ = _version("crmsprop") or "0+unknown"
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl", "tqdm", "matplotlib", "pooch")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl", "tqdm", "matplotlib", "pooch", "pillow")
 
 
 def show_versions() -> None:

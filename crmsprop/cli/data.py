@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from crmsprop.cli.npz import read_npz
+from crmsprop.cli.npz import read_npz, read_whole_npz
 from crmsprop.cli.parser import UsageError
 from crmsprop.datasets import load_cifar10, load_digits
 
@@ -46,6 +46,27 @@ class Data(NamedTuple):
         return f"{self.name}: {counts} of {shape} {self.X.dtype}{scale}, {len(np.unique(self.y))} classes"
 
 
+class Labelled(NamedTuple):
+    """Samples with their labels.
+
+    Attributes
+    ----------
+    name, part : str
+        Of the data set, as the user gave them.
+    X : ndarray of shape (n, height, width[, channels]) or (n, n_features)
+    y : ndarray of shape (n,)
+    """
+
+    name: str
+    part: str
+    X: Array
+    y: Array
+
+
+#: What --part can be.
+PARTS = ("test", "train", "all")
+
+
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `load_data`."""
     group = parser.add_argument_group("data")
@@ -81,6 +102,36 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_part_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of `load_part`, beside those of `load_data`."""
+    parser.add_argument(
+        "--part",
+        choices=PARTS,
+        default="test",
+        help='which samples: "test", those that take no part in a training; "train", the others; or "all" (default: '
+        "test)",
+    )
+
+
+def load_part(options: argparse.Namespace) -> Labelled:
+    """Return the part of the data that the options name.
+
+    Raises
+    ------
+    UsageError, FileFormatError, OSError, MissingExtraError
+        As `load_data`; a file of which all is wanted needs no samples to hold out.
+    """
+    if options.part == "all" and options.data.endswith(".npz"):
+        _check_flags(options)
+        X, y = read_whole_npz(Path(options.data))
+        return Labelled(options.data, "all", _as_images(X, options.shape_of_rows), y)
+    data = load_data(options)
+    parts = {"train": (data.X, data.y), "test": (data.X_test, data.y_test)}
+    if options.part != "all":
+        return Labelled(data.name, options.part, *parts[options.part])
+    return Labelled(data.name, "all", *(np.concatenate(both) for both in zip(*parts.values(), strict=True)))
+
+
 def load_data(options: argparse.Namespace) -> Data:
     """Return the data that the options name.
 
@@ -92,19 +143,21 @@ def load_data(options: argparse.Namespace) -> Data:
         If the data cannot be read or had.
     """
     name: str = options.data
-    if name != "cifar10" and (options.data_home is not None or not options.download):
-        flag = "--no-download" if options.data_home is None else "--data-home"
-        raise UsageError(f"{flag} does nothing without --data cifar10")
+    _check_flags(options)
     if name in NAMED:
         train, test = NAMED[name](options)
     elif name.endswith(".npz"):
         train, test = read_npz(Path(name))
     else:
         raise UsageError(f"--data must be {', '.join(NAMED)} or the path of an .npz file, got {name!r}")
-    if options.shape_of_rows is None:
-        return Data(name, *train, *test)
-    shape = _checked_image_shape(options.shape_of_rows, train[0])
-    return Data(name, train[0].reshape(-1, *shape), train[1], test[0].reshape(-1, *shape), test[1])
+    X, X_test = (_as_images(part[0], options.shape_of_rows) for part in (train, test))
+    return Data(name, X, train[1], X_test, test[1])
+
+
+def _check_flags(options: argparse.Namespace) -> None:
+    if options.data != "cifar10" and (options.data_home is not None or not options.download):
+        flag = "--no-download" if options.data_home is None else "--data-home"
+        raise UsageError(f"{flag} does nothing without --data cifar10")
 
 
 def _digits(options: argparse.Namespace) -> Split:
@@ -119,11 +172,14 @@ def _cifar10(options: argparse.Namespace) -> Split:
 NAMED: dict[str, Callable[[argparse.Namespace], Split]] = {"digits": _digits, "cifar10": _cifar10}
 
 
-def _checked_image_shape(shape: list[int], X: Array) -> tuple[int, ...]:
+def _as_images(X: Array, shape: list[int] | None) -> Array:
+    """Return rows as images of `shape`, unless that is None."""
+    if shape is None:
+        return X
     if len(shape) not in (2, 3) or min(shape) < 1:
         raise UsageError(f"--image-shape must be height, width and perhaps channels, got {shape}")
     if X.ndim != 2:
         raise UsageError(f"--image-shape is for rows; these samples are images already, of shape {X.shape[1:]}")
     if X.shape[1] != np.prod(shape):
         raise UsageError(f"--image-shape must fit rows of {X.shape[1]} numbers, got {shape}")
-    return tuple(shape)
+    return X.reshape(-1, *shape)

@@ -1,6 +1,7 @@
 """A data set of the user's own, from a file by ``numpy.savez``; nothing in it is unpickled."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,45 @@ def read_npz(path: Path) -> tuple[Pair, Pair]:
     OSError
         If it cannot be read.
     """
-    arrays = _read_arrays(path)
+    train, test = _read_pairs(path)
+    return _split(path, *train) if test is None else (train, test)
+
+
+def read_whole_npz(path: Path) -> Pair:
+    """Return all samples of a file: X and y, and behind them X_test and y_test, if they are there.
+
+    Raises
+    ------
+    FileFormatError, OSError
+        As `read_npz`, but no class can have too few samples.
+    """
+    train, test = _read_pairs(path)
+    return train if test is None else (np.concatenate([train[0], test[0]]), np.concatenate([train[1], test[1]]))
+
+
+def _read_pairs(path: Path) -> tuple[Pair, Pair | None]:
+    """Return X and y, and X_test and y_test if they are there, all checked."""
+    arrays, others = read_arrays(path, ("X", "y", "X_test", "y_test"))
+    if "X" not in arrays or "y" not in arrays:
+        raise FileFormatError(f"{path} must hold the arrays X and y, got {', '.join(others) or 'none'}")
     train = _checked_pair(path, arrays, "X", "y")
     if "X_test" not in arrays and "y_test" not in arrays:
-        return _split(path, *train)
+        return train, None
     test = _checked_pair(path, arrays, "X_test", "y_test")
     _check_alike(path, train, test)
     return train, test
 
 
-def _read_arrays(path: Path) -> dict[str, Array]:
+def read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, Array], list[str]]:
+    """Return the arrays in an .npz file that are `wanted`, as far as they are there, and the names of all.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is no .npz archive or is damaged, or an array holds Python objects.
+    OSError
+        If it cannot be read.
+    """
     if path.exists() and not path.is_file():
         raise FileFormatError(f"{path} must be a regular file")
     with path.open("rb") as file:
@@ -44,15 +74,10 @@ def _read_arrays(path: Path) -> dict[str, Array]:
         file.seek(0)
         try:
             with np.load(file, allow_pickle=False) as archive:
-                names = [name for name in ("X", "y", "X_test", "y_test") if name in archive.files]
-                found = {name: _read_array(archive, name) for name in names}
-                others = archive.files
+                found = {name: _read_array(archive, name) for name in wanted if name in archive.files}
+                return found, archive.files
         except Exception as error:  # a hostile archive makes zipfile, its decompressors and numpy raise many types
             raise FileFormatError(f"{path} cannot be read: {error or type(error).__name__}") from error
-    missing = [name for name in ("X", "y") if name not in found]
-    if missing:
-        raise FileFormatError(f"{path} must hold the arrays X and y, got {', '.join(others) or 'none'}")
-    return found
 
 
 def _read_array(archive: Any, name: str) -> Array:

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from crmsprop.cli.recipes import RECIPES
@@ -100,6 +100,14 @@ TRAINING = (
     ),
 )
 
+FINDER = (
+    Option("min_learning_rate", "learning rate of the first batch, above 0", float, "F", default="1e-7"),
+    Option("max_learning_rate", "learning rate of the last batch, unless the loss explodes", float, "F", default="10"),
+    Option("steps", "batches; each one's rate is the same multiple of the one before", int, default="100"),
+)
+
+ALL = (*NETWORK, *TRAINING, *FINDER)
+
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which network."""
@@ -115,11 +123,22 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         _add(group, option)
 
 
-def add_training_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how to train."""
-    group = parser.add_argument_group("training")
+def add_training_options(
+    parser: argparse.ArgumentParser, parameters: Collection[str] | None = None, title: str = "training"
+) -> None:
+    """Add the options that say how to train; only those of `parameters`, unless it is None."""
+    group = parser.add_argument_group(title)
     for option in TRAINING:
+        if parameters is None or option.parameter in parameters:
+            _add(group, option)
+
+
+def add_finder_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which learning rates to try."""
+    group = parser.add_argument_group("learning rates")
+    for option in FINDER:
         _add(group, option)
+        group.set_defaults(**{option.parameter: option.type(option.default)})
 
 
 def given_parameters(options: argparse.Namespace) -> dict[str, Any]:
@@ -130,12 +149,12 @@ def given_parameters(options: argparse.Namespace) -> dict[str, Any]:
 
 def flag_of(parameter: str) -> str:
     """Return the option that sets `parameter`."""
-    return next(_flag(option) for option in (*NETWORK, *TRAINING) if option.parameter == parameter)
+    return next(_flag(option) for option in ALL if option.parameter == parameter)
 
 
 def with_flags(message: str) -> str:
     """Return an error message about a parameter as one about the option that sets it."""
-    flags = {option.parameter: _flag(option) for option in (*NETWORK, *TRAINING)}
+    flags = {option.parameter: _flag(option) for option in ALL}
     return re.sub(r"^(\w+)(?=(\[\d+\])? must )", lambda name: flags.get(name[1], name[1]), message)
 
 

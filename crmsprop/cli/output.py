@@ -1,4 +1,4 @@
-"""The folder that a run leaves: the model, its history as CSV, and a picture of its learning curves."""
+"""The folder that a run leaves, such as the model, its history as CSV, and a picture of its learning curves."""
 
 import argparse
 import csv
@@ -20,26 +20,41 @@ CLAIM = ".crmsprop-running"
 Columns = Mapping[str, Sequence[float | None]]
 
 
-def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where the results go, and how much is shown."""
+def add_output_options(
+    parser: argparse.ArgumentParser, default: str = DEFAULT_FOLDER, files: Sequence[str] = FILES
+) -> None:
+    """Add the options that say where the results go, by default and as which files, and how much is shown."""
     group = parser.add_argument_group("output")
     group.add_argument(
         "--output",
         type=lambda text: Path(text).expanduser(),
         metavar="DIR",
-        help=f"a new or empty folder for {', '.join(FILES)} (default: {DEFAULT_FOLDER} in the current folder, or the "
-        f"first of {DEFAULT_FOLDER}-2, {DEFAULT_FOLDER}-3, ... that does not exist)",
+        help=f"a new or empty folder for {', '.join(files)} (default: {default} in the current folder, or the "
+        f"first of {default}-2, {default}-3, ... that does not exist)",
     )
-    group.add_argument(
-        "--quiet",
-        action="store_true",
-        help="show no progress and no table, only the result and where it is (default: show them)",
-    )
+    add_quiet_option(group)
+
+
+def add_quiet_option(group: Any, hidden: str = "progress and no table, only the result and where it is") -> None:
+    """Add the option that says how much is shown; `hidden` is what is not."""
+    group.add_argument("--quiet", action="store_true", help=f"show no {hidden} (default: show them)")
 
 
 @contextmanager
-def output_folder(wanted: Path | None) -> Iterator[Path]:
+def output_folder(wanted: Path | None, default: str = DEFAULT_FOLDER, files: Sequence[str] = FILES) -> Iterator[Path]:
     """Make the folder of a run, and unmake it if the run fails: then nothing of ours stays.
+
+    Parameters
+    ----------
+    wanted : Path or None
+        None for a folder of the name `default`, or with a number behind it.
+    default : str, default="crmsprop-run"
+    files : sequence of str
+        What the run writes there.
+
+    Yields
+    ------
+    Path
 
     Raises
     ------
@@ -49,10 +64,10 @@ def output_folder(wanted: Path | None) -> Iterator[Path]:
         If the folder cannot be made or written to.
     """
     with ExitStack() as undo:
-        folder = _numbered_folder(undo) if wanted is None else _wanted_folder(wanted, undo)
+        folder = _numbered_folder(default, undo) if wanted is None else _wanted_folder(wanted, undo)
         claim = folder / CLAIM
         claim.touch(exist_ok=False)  # no other run may take the folder, and one that cannot be written to fails now
-        undo.callback(_remove_results, folder)
+        undo.callback(_remove_results, folder, files)
         undo.callback(claim.unlink, missing_ok=True)
         yield folder
         claim.unlink()
@@ -62,16 +77,16 @@ def output_folder(wanted: Path | None) -> Iterator[Path]:
 def write_results(folder: Path, estimator: Any) -> None:
     """Write model, history and learning curves of a fitted estimator."""
     estimator.save(folder / MODEL)
-    write_history(folder / HISTORY, estimator.history_)
+    write_table(folder / HISTORY, estimator.history_)
     draw_curves(folder / CURVES, estimator.history_)
 
 
-def write_history(path: Path, history: Columns) -> None:
-    """Write a history as CSV, an epoch a line; what was not measured is empty."""
+def write_table(path: Path, columns: Columns) -> None:
+    """Write columns as CSV, such as a history, an epoch a line; what was not measured is empty."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(history)
-        writer.writerows(zip(*history.values(), strict=True))
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
 
 
 def draw_curves(path: Path, history: Columns) -> None:
@@ -83,9 +98,9 @@ def draw_curves(path: Path, history: Columns) -> None:
     figure.savefig(path, dpi=120, format="png")
 
 
-def _numbered_folder(undo: ExitStack) -> Path:
+def _numbered_folder(default: str, undo: ExitStack) -> Path:
     for number in count(1):
-        folder = Path(DEFAULT_FOLDER if number == 1 else f"{DEFAULT_FOLDER}-{number}")
+        folder = Path(default if number == 1 else f"{default}-{number}")
         with suppress(FileExistsError):
             _make(folder, undo)
             break
@@ -110,8 +125,8 @@ def _is_empty(folder: Path) -> bool:
     return not any(folder.iterdir())
 
 
-def _remove_results(folder: Path) -> None:
-    for name in FILES:
+def _remove_results(folder: Path, files: Sequence[str]) -> None:
+    for name in files:
         (folder / name).unlink(missing_ok=True)
 
 

@@ -4,16 +4,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from crmsprop.cli import train
+from crmsprop.cli import evaluate, find_lr, predict, summary, train
 from crmsprop.cli.options import with_flags
 from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.errors import DivergenceError, MissingExtraError
 from crmsprop.versions import __version__
 
-COMMANDS = (train,)
+COMMANDS = (train, find_lr, evaluate, predict, summary)
 
 DESCRIPTION = """\
-Trains neural networks on the processor with RMSprop. "crmsprop COMMAND --help" explains a command.
+Trains neural networks on the processor with RMSprop, and puts them to use. "crmsprop COMMAND --help" explains a
+command.
 """
 
 EXIT = """\

@@ -41,6 +41,17 @@ def result_lines(score: Mapping[str, float], n_samples: int, folder: Path) -> st
     return "\n".join([head, *lines])
 
 
+def aligned(columns: Sequence[tuple[str, Sequence[str], str]]) -> str:
+    """Return columns as a table: each has a name, its cells, and "<" or ">" for their side."""
+    widths = [max(map(len, (name, *cells))) for name, cells, _ in columns]
+    rows = zip(*((name, *cells) for name, cells, _ in columns), strict=True)
+    sides = [side for _, _, side in columns]
+    lines = [
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)) for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def _cells(name: str, values: Sequence[float | None]) -> list[str]:
     """Return a column as right-aligned cells under its name."""
     form = FORMATS.get(name, ".4f")

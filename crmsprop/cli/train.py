@@ -4,14 +4,14 @@ import argparse
 import sys
 from typing import Any
 
-from crmsprop.callbacks import Callback, ProgressBar
+from crmsprop.callbacks import ProgressBar
+from crmsprop.cli.announcement import Announcement
 from crmsprop.cli.data import Data, add_data_options, load_data
 from crmsprop.cli.models import Job, make_job
 from crmsprop.cli.options import add_network_options, add_training_options
 from crmsprop.cli.output import add_output_options, output_folder, write_results
 from crmsprop.cli.report import history_table, result_lines, training_line
 from crmsprop.display import require_matplotlib
-from crmsprop.training import Training
 
 DESCRIPTION = """\
 Trains a network with RMSprop and tests it. It shows a progress bar for the
@@ -86,26 +86,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-class _Announcement(Callback):
-    """Says on standard error what is trained, once nothing stands in the way of it."""
-
-    def __init__(self, data: Data) -> None:
-        self.data = data
-
-    def on_train_begin(self, context: Training) -> None:
-        network = context.network
-        print(self.data.describe(), file=sys.stderr)
-        print(
-            f"{network.n_parameters:,} parameters, {network.dtype}, threads: {context.plan.n_threads}", file=sys.stderr
-        )
-
-
 def _fit(job: Job, data: Data, quiet: bool) -> None:
     if quiet:
         job.estimator.fit(**job.fit)
         return
     progress = ProgressBar()
     try:
-        job.estimator.set_params(callbacks=[progress, _Announcement(data)]).fit(**job.fit)
+        job.estimator.set_params(callbacks=[progress, Announcement(data)]).fit(**job.fit)
     finally:
         progress.close()

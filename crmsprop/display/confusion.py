@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from crmsprop.display.axes import axes_for, grid_within, require_matplotlib
-from crmsprop.display.fitted import last_step
+from crmsprop.display.fitted import images_in
 from crmsprop.display.matrix import draw_matrix, label_cells
 from crmsprop.display.pictures import displayable
 from crmsprop.errors import check_integer
@@ -108,7 +107,8 @@ class ConfusionDisplay:
         Parameters
         ----------
         estimator : classifier
-            A fitted one; one of ours knows what its images look like, others get images only where X holds some.
+            A fitted one. One of ours knows what its images look like; others get images only where X has their shape.
+            Images of other than 1, 3 or 4 channels cannot be shown.
         X : array-like
             Data, as for its `predict`.
         y : array-like of shape (n,)
@@ -124,7 +124,7 @@ class ConfusionDisplay:
         """
         check_is_fitted(estimator)
         confidences = estimator.predict_proba(X).max(axis=1) if hasattr(estimator, "predict_proba") else None
-        display = cls(y, estimator.predict(X), labels=labels, images=_images_in(X, estimator), confidences=confidences)
+        display = cls(y, estimator.predict(X), labels=labels, images=images_in(X, estimator), confidences=confidences)
         return display.plot(
             ax=ax,
             normalize=normalize,
@@ -256,14 +256,3 @@ class ConfusionDisplay:
             sure = "" if self.confidences is None else f"\n{self.confidences[sample]:.2f}"
             ax.set_title(f"{self.y_true[sample]} as {self.y_pred[sample]}{sure}", fontsize="small")
         return axes
-
-
-def _images_in(X: Any, estimator: Any) -> Array | None:
-    """Return X as images, where it holds some, or where one of our estimators knows their shape."""
-    images: Array = np.asarray(X)
-    if images.ndim > 2:
-        return images
-    shape = getattr(last_step(estimator), "image_shape_", None)
-    if shape is None or shape[0] == 1 or images.shape[1:] != (math.prod(shape),):
-        return None
-    return images.reshape(-1, *shape)

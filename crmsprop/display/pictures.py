@@ -6,6 +6,9 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+#: Grey, red-green-blue, and with opacity.
+CHANNELS = (1, 3, 4)
+
 
 def displayable(images: Any) -> Array:
     """Return images as brightness in [0, 1]; all of them are scaled alike.
@@ -37,7 +40,7 @@ def displayable(images: Any) -> Array:
 
 def _checked(images: Array) -> Array:
     """Return images without the axis of a single channel."""
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3, 4)):
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in CHANNELS):
         rule = "images must have the shape (n, height, width[, channels]) with 1, 3 or 4 channels"
         raise ValueError(f"{rule}, got {images.shape}")
     return images[..., 0] if images.ndim == 4 and images.shape[3] == 1 else images

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from crmsprop import CNNClassifier
 from crmsprop.cli import main
+from crmsprop.datasets import load_digits
 
 #: A network that is trained in no time.
 SMALL = ("--filters", "4", "--dense-units", "8", "--epochs", "2", "--threads", "1")
@@ -53,6 +55,22 @@ def run(capsys):
 def train_small(run):
     """Return a function that runs ``crmsprop train`` with a small network."""
     return lambda *arguments: run("train", *SMALL, *arguments)
+
+
+@pytest.fixture(scope="session")
+def trained():
+    """Return a network that has learnt the digits a little."""
+    (X, y), _ = load_digits()
+    return CNNClassifier((4,), dense_units=(8,), max_epochs=4, dropout=0.0, learning_rate=0.01, random_state=0).fit(
+        X, y
+    )
+
+
+@pytest.fixture
+def model_file(trained, folder):
+    """Return the file of `trained`."""
+    trained.save(folder / "model.crms")
+    return "model.crms"
 
 
 @pytest.fixture

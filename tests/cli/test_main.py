@@ -31,16 +31,17 @@ def test_help_reads_like_a_manual(run, command):
     for action in subparsers()[command]._actions:
         assert all(flag in ended.out for flag in action.option_strings)
         if action.dest != "help":
-            assert "(default: " in action.help
+            assert "(default: " in action.help or action.required
             assert " ".join((action.help % {}).split())[:20] in text
     assert f"\nexamples:\n  crmsprop {command}" in ended.out
     assert max(len(line) for line in ended.out.splitlines()) <= 110
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
-def test_help_in_any_terminal(run, monkeypatch, columns):
+@pytest.mark.parametrize("command", subparsers())
+def test_help_in_any_terminal(run, monkeypatch, command, columns):
     monkeypatch.setenv("COLUMNS", columns)
-    assert run("train", "--help").code == 0
+    assert run(command, "--help").code == 0
 
 
 def test_defaults_in_the_help_are_the_estimators(run):

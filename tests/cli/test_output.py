@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from crmsprop.cli import output
-from crmsprop.cli.output import FILES, output_folder, write_history
+from crmsprop.cli.output import FILES, output_folder, write_table
 
 
 def test_default_folders_are_numbered(train_small, folder):
@@ -94,7 +94,7 @@ def _denied(self, *arguments, **keywords):
     raise PermissionError(13, "Permission denied", str(self))
 
 
-@pytest.mark.parametrize("failing", ["write_history", "draw_curves"])
+@pytest.mark.parametrize("failing", ["write_table", "draw_curves"])
 @pytest.mark.parametrize("wanted", [None, "a/out", "there"])
 def test_a_failure_in_writing_leaves_nothing(train_small, folder, monkeypatch, failing, wanted):
     def fail(path, history):
@@ -123,7 +123,7 @@ def test_other_peoples_files_stay(folder):
 
 def test_csv(folder):
     history = {"epoch": [1, 2], "loss": [0.1, 1e-300], "val_loss": [None, None]}
-    write_history(folder / "h.csv", history)
+    write_table(folder / "h.csv", history)
     assert (folder / "h.csv").read_bytes() == b"epoch,loss,val_loss\r\n1,0.1,\r\n2,1e-300,\r\n"
 
 

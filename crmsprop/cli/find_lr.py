@@ -1,0 +1,140 @@
+"""``crmsprop find-lr``: see at which learning rates the loss falls, and suggest one."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from crmsprop.callbacks import Callback
+from crmsprop.cli.announcement import Announcement
+from crmsprop.cli.data import Data, add_data_options, load_data
+from crmsprop.cli.models import Job, make_job
+from crmsprop.cli.options import FINDER, TRAINING, add_finder_options, add_network_options, add_training_options
+from crmsprop.cli.output import add_output_options, output_folder, write_table
+from crmsprop.cli.progress import progress
+from crmsprop.display import LearningRateFinderDisplay, require_matplotlib
+from crmsprop.estimators import LearningRateFinderResult, find_learning_rate
+from crmsprop.training import Training
+
+DEFAULT_FOLDER = "crmsprop-find-lr"
+CURVE, PICTURE = FILES = ("learning_rates.csv", "learning_rates.png")
+
+#: Parameters of a training that a ramp sets itself, or has no use for.
+NOT_OF_A_RAMP = (
+    "max_epochs",
+    "learning_rate",
+    "schedule",
+    "validation_fraction",
+    "early_stopping",
+    "patience",
+    "restore_best",
+)
+
+DESCRIPTION = """\
+Trains a fresh network on one batch after the other, each at a higher learning
+rate, until the loss explodes, and suggests a rate for a training: where the
+smoothed loss falls fastest. The test data take no part in it. It leaves a folder
+with the losses as CSV and a picture of them. A good rate for "crmsprop train" is
+often between the valley and the steepest descent: look at the picture.
+"""
+
+EXAMPLES = """\
+examples:
+  crmsprop find-lr
+      The default network on the digits.
+  crmsprop find-lr --data cifar10 --model reference --steps 300
+      The reference program on CIFAR-10, in smaller steps.
+  crmsprop find-lr --data mine.npz --batch-size 128 --max-learning-rate 1
+      Data of your own, with the batch size that the training will have.
+
+then:
+  crmsprop train --learning-rate 0.003
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "find-lr",
+        help="suggest a learning rate",
+        usage="crmsprop find-lr [OPTION ...]",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+    )
+    add_finder_options(parser)
+    add_data_options(parser)
+    add_network_options(parser)
+    add_training_options(parser, [option.parameter for option in TRAINING if option.parameter not in NOT_OF_A_RAMP])
+    add_output_options(parser, DEFAULT_FOLDER, FILES)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the ramp, write and report.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        What the parser made of the command line.
+
+    Returns
+    -------
+    int
+        The exit status, 0.
+    """
+    require_matplotlib()
+    data = load_data(options)
+    job = make_job(options, data)
+    with output_folder(options.output, DEFAULT_FOLDER, FILES) as folder:
+        result = _find(job, data, options)
+        lines = _suggestions(result)
+        _write(folder, result)
+    print("\n".join([*lines, *_files(folder)]), flush=True)
+    return 0
+
+
+class _Steps(Callback):
+    """Tells a progress bar of each batch."""
+
+    def __init__(self, advance: Callable[[int], object]) -> None:
+        self.advance = advance
+
+    def on_batch_end(self, context: Training) -> None:
+        self.advance(1)
+
+
+def _find(job: Job, data: Data, options: argparse.Namespace) -> LearningRateFinderResult:
+    ramp = {option.parameter: getattr(options, option.parameter) for option in FINDER}
+    with progress(options.steps, "batch", options.quiet) as advance:
+        watching = [] if options.quiet else [Announcement(data), _Steps(advance)]
+        return find_learning_rate(job.estimator, job.fit["X"], job.fit["y"], **ramp, callbacks=watching)
+
+
+def _suggestions(result: LearningRateFinderResult) -> list[str]:
+    """Return a line a suggestion; ValueError if the loss never falls."""
+    return [
+        f"steepest  {result.suggestion:<8.2g}  where the smoothed loss falls fastest: the suggestion",
+        f"valley    {result.valley():<8.2g}  two thirds of the way down its longest fall",
+        f"minimum   {result.minimum():<8.2g}  a tenth of the rate at which it is lowest",
+    ]
+
+
+def _write(folder: Path, result: LearningRateFinderResult) -> None:
+    """Write the losses as CSV and the picture as PNG; without pyplot, so that no display is needed."""
+    from matplotlib.figure import Figure
+
+    columns = {
+        "learning_rate": result.learning_rates.tolist(),
+        "loss": result.losses.tolist(),
+        "smoothed_loss": result.smoothed_losses.tolist(),
+    }
+    write_table(folder / CURVE, columns)
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    LearningRateFinderDisplay.from_result(result, ax=figure)
+    figure.savefig(folder / PICTURE, dpi=120, format="png")
+
+
+def _files(folder: Path) -> list[str]:
+    width = max(len(str(folder / name)) for name in FILES)
+    meanings = {CURVE: "the losses, a batch a line", PICTURE: "the picture of them"}
+    return [f"{folder / name!s:{width}}  {meaning}" for name, meaning in meanings.items()]

@@ -1,0 +1,100 @@
+"""What ``crmsprop predict`` predicts: the arrays and pictures in the files that it is given."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crmsprop.cli.npz import read_arrays
+from crmsprop.cli.parser import UsageError
+from crmsprop.cli.pictures import read_picture
+from crmsprop.errors import FileFormatError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Samples(NamedTuple):
+    """Samples from one file.
+
+    Attributes
+    ----------
+    names : list of str
+        What to call each.
+    X : ndarray of shape (n, ...)
+    """
+
+    names: list[str]
+    X: Array
+
+
+def read_samples(path: Path, model: Any, resize: bool, scale: float | None) -> Samples:
+    """Return the samples in a file: those of an array, or the one picture.
+
+    Parameters
+    ----------
+    path : Path
+        An .npy file, an .npz file with the array X, or a picture.
+    model : estimator
+        What they are for.
+    resize : bool
+        Whether a picture of another size is resized.
+    scale : float or None
+        Factor on the pixels of a picture, for a model that was trained on other numbers than uint8.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is damaged, truncated or hostile, or holds something else.
+    UsageError
+        If a picture does not fit the model, or the scale is needed and not given, or the reverse.
+    MissingExtraError
+        If there is a picture, and Pillow is not installed.
+    OSError
+        If the file cannot be read.
+    """
+    if path.suffix.lower() in (".npy", ".npz"):
+        X = _checked(path, _read_npy(path) if path.suffix.lower() == ".npy" else _read_npz(path))
+        return Samples([f"{path}[{i}]" for i in range(len(X))], X)
+    _check_takes_pictures(path, model, scale)
+    picture = read_picture(path, model.image_shape_, resize)[None]
+    return Samples([str(path)], picture if scale is None else picture * scale)
+
+
+def _check_takes_pictures(path: Path, model: Any, scale: float | None) -> None:
+    if model.image_shape_ is None:
+        rule = f"{path}: the model takes rows of {model.n_features_in_} numbers, no pictures"
+        raise UsageError(f"{rule}: give an .npy or .npz file")
+    if model._fitted_on_uint8 and scale is not None:
+        raise UsageError("--scale is for models that were trained on other numbers than uint8; this one scales itself")
+    if not model._fitted_on_uint8 and scale is None:
+        rule = "the model was trained on other numbers than the 0..255 of a picture"
+        raise UsageError(f"{rule}: give --scale, such as 0.00392157 where they were divided by 255")
+
+
+def _read_npy(path: Path) -> Array:
+    if path.exists() and not path.is_file():
+        raise FileFormatError(f"{path} must be a regular file")
+    with path.open("rb"):  # what the system says against it is no fault of the content
+        pass
+    try:
+        # Mapped, so that a shape that the file has no bytes for is refused before there is memory for it.
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+    except Exception as error:  # a hostile header makes numpy raise many types
+        raise FileFormatError(f"{path} cannot be read: {error or type(error).__name__}") from error
+
+
+def _read_npz(path: Path) -> Array:
+    arrays, others = read_arrays(path, ("X",))
+    if "X" not in arrays:
+        raise FileFormatError(f"{path} must hold the array X, got {', '.join(others) or 'none'}")
+    return arrays["X"]
+
+
+def _checked(path: Path, X: Any) -> Array:
+    if not isinstance(X, np.ndarray) or X.ndim not in (2, 3, 4) or X.dtype.kind not in "biuf" or not X.size:
+        got = f"{X.dtype} of {X.shape}" if isinstance(X, np.ndarray) else "something else"
+        shapes = "(n, height, width[, channels]) or (n, features)"
+        raise FileFormatError(f"{path} must hold numbers of shape {shapes}, got {got}")
+    if X.dtype.kind == "f" and not np.isfinite(X).all():
+        raise FileFormatError(f"{path} must hold finite numbers, got NaN or infinity")
+    return X

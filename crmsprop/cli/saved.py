@@ -1,0 +1,45 @@
+"""The model that a command works on: a file that a training left."""
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Any
+
+from crmsprop.estimators import load
+
+MEANING = "a file that crmsprop train, or save in Python, has written"
+
+
+def add_model_argument(parser: argparse.ArgumentParser, **keywords: Any) -> None:
+    """Add the positional argument MODEL."""
+    parser.add_argument("file", type=Path, metavar="MODEL", **{"help": MEANING, **keywords})
+
+
+def load_model(path: Path) -> Any:
+    """Return the model in a file.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is damaged, truncated, hostile or no model.
+    OSError
+        If it cannot be read.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a schedule that stays behind does not matter here
+        return load(path)
+
+
+def printable(text: Any) -> str:
+    """Return a name from a file as text that cannot steer a terminal."""
+    text = str(text)
+    return text if text.isprintable() else ascii(text)
+
+
+def describe(model: Any) -> str:
+    """Return one line: what a model is, and what it takes and tells apart."""
+    shape = model.image_shape_
+    kind = f"rows of {model.n_features_in_}" if shape is None else f"images of {' x '.join(map(str, shape))}"
+    plural = "" if model.n_epochs_ == 1 else "s"
+    name = type(model).__name__
+    return f"{name} for {kind}, {len(model.classes_)} classes, trained {model.n_epochs_} epoch{plural}"

@@ -1,0 +1,173 @@
+"""Pictures to pixels: formats, colours, and files that mean harm."""
+
+import io
+import struct
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crmsprop.cli import pictures
+from crmsprop.cli.parser import UsageError
+from crmsprop.cli.pictures import read_picture
+from crmsprop.errors import FileFormatError
+
+RNG = np.random.default_rng(0)
+COLOURS = RNG.integers(0, 256, (5, 7, 3)).astype(np.uint8)
+
+
+def saved(path, array, **options):
+    Image.fromarray(array).save(path, **options)
+    return Path(path)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.ppm", "a.tiff"])
+def test_formats_that_lose_nothing(folder, name):
+    np.testing.assert_array_equal(read_picture(saved(name, COLOURS), (5, 7, 3), False), COLOURS)
+
+
+@pytest.mark.parametrize(("name", "error"), [("a.jpg", 60), ("a.webp", 60), ("a.gif", 60)])
+def test_formats_that_lose_something(folder, name, error):
+    smooth = np.add.outer(np.arange(0, 160, 10), np.arange(0, 64, 4))[..., None].repeat(3, axis=2).astype(np.uint8)
+    got = read_picture(saved(name, smooth), smooth.shape, False)
+    assert np.abs(got.astype(int) - smooth).max() < error
+    assert np.corrcoef(got.ravel(), smooth.ravel())[0, 1] > 0.98
+
+
+def test_the_content_counts_and_not_the_name(folder):
+    saved("a.png", COLOURS).rename("a.jpg")
+    np.testing.assert_array_equal(read_picture(Path("a.jpg"), (5, 7, 3), False), COLOURS)
+
+
+def test_grey_and_colours_become_each_other(folder):
+    grey = COLOURS[..., 0]
+    np.testing.assert_array_equal(read_picture(saved("g.png", grey), (5, 7, 3), False), grey[..., None].repeat(3, 2))
+    got = read_picture(saved("c.png", COLOURS), (5, 7, 1), False)
+    luminance = COLOURS @ [0.299, 0.587, 0.114]  # ITU-R 601-2
+    assert got.shape == (5, 7, 1)
+    np.testing.assert_allclose(got[..., 0], luminance, atol=1)
+
+
+def test_transparency(folder):
+    opacity = RNG.integers(0, 256, (5, 7, 1)).astype(np.uint8)
+    path = saved("a.png", np.concatenate([COLOURS, opacity], axis=2))
+    np.testing.assert_array_equal(read_picture(path, (5, 7, 3), False), COLOURS)
+    np.testing.assert_array_equal(read_picture(path, (5, 7, 4), False)[..., 3:], opacity)
+
+
+def test_a_palette_with_transparency_is_read_without_a_warning(folder):
+    image = Image.fromarray(COLOURS).quantize(8)
+    image.save("p.png", transparency=bytes(range(8)))
+    expected = np.asarray(image.convert("RGB"))
+    np.testing.assert_array_equal(read_picture(Path("p.png"), (5, 7, 3), False), expected)
+
+
+def test_the_first_frame_is_taken(folder):
+    frames = [Image.fromarray(np.full((4, 4), value, np.uint8)) for value in (10, 200)]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:])
+    assert (read_picture(Path("a.gif"), (4, 4, 1), False) == 10).all()
+
+
+def test_a_photograph_that_was_held_sideways_is_turned(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate 90 degrees clockwise to see it upright
+    path = saved("a.png", COLOURS, exif=exif)
+    np.testing.assert_array_equal(read_picture(path, (7, 5, 3), False), np.rot90(COLOURS, -1))
+
+
+def test_resizing_means_over_what_falls_together(folder):
+    """A tenth of the size: the centre of each block of constant colour keeps it."""
+    blocks = np.kron(np.array([[0, 250], [100, 50]], np.uint8), np.ones((40, 40), np.uint8))
+    got = read_picture(saved("a.png", blocks), (8, 8, 1), True)[..., 0]
+    np.testing.assert_array_equal(got[[1, 1, 6, 6], [1, 6, 1, 6]], [0, 250, 100, 50])
+    assert read_picture(Path("a.png"), (3, 9, 3), True).shape == (3, 9, 3)
+
+
+def test_channels_that_no_picture_has(folder):
+    with pytest.raises(UsageError, match=r"pictures have 1, 3 or 4 channels, the model takes 2: give an \.npy file"):
+        read_picture(saved("a.png", COLOURS), (5, 7, 2), False)
+
+
+# files that are damaged or mean harm
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((5, 7), np.uint16), np.zeros((5, 7), np.int32), np.zeros((5, 7), np.float32)]
+)
+def test_more_than_8_bits_are_not_cut_off(folder, array):
+    with pytest.raises(FileFormatError, match="it must have 8 bits a channel, got Pillow's mode"):
+        read_picture(saved("a.tiff", array), (5, 7, 1), False)
+
+
+def refused(content, message=""):
+    Path("bad.png").write_bytes(content)
+    with pytest.raises(FileFormatError, match=rf"^bad\.png cannot be read: .*{message}"):
+        read_picture(Path("bad.png"), (5, 7, 3), True)
+
+
+def encoded(kind):
+    buffer = io.BytesIO()
+    Image.fromarray(RNG.integers(0, 256, (64, 64, 3)).astype(np.uint8)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "PPM", "WEBP"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_truncated(folder, kind, share):
+    content = encoded(kind)
+    refused(content[: int(share * len(content))])
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG", b"\x00" * 1000, b"GIF89a", b"<svg/>", b"PK\x03\x04"])
+def test_what_is_no_picture(folder, content):
+    refused(content)
+
+
+def test_what_is_no_picture_is_said_so(folder):
+    refused(b"hello", "no picture of a known format")
+
+
+def test_postscript_is_not_run(folder):
+    refused(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n", "no picture of a known")
+
+
+def png_chunk(name, content):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+@pytest.mark.parametrize("size", [(9000, 9000), (60000, 60000), (2**31 - 1, 2**31 - 1)])
+def test_bombs_are_refused_by_their_header(folder, size):
+    header = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
+    body = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes(100))) + png_chunk(b"IEND", b"")
+    refused(b"\x89PNG\r\n\x1a\n" + body, "pixels|bomb")
+
+
+def test_the_limit_is_ours(folder, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 34)
+    with pytest.raises(FileFormatError, match="it must have at most 34 pixels, got 7 x 5"):
+        read_picture(saved("a.png", COLOURS), (5, 7, 3), True)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 35)
+    assert read_picture(Path("a.png"), (5, 7, 3), True).shape == (5, 7, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "PPM", "WEBP"])
+def test_damage_is_read_or_refused_and_nothing_else(folder, kind):
+    """300 files with up to 8 bytes changed: pixels or FileFormatError, no other error and no warning."""
+    content = np.frombuffer(encoded(kind), np.uint8)
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        damaged = content.copy()
+        places = rng.integers(0, min(len(damaged), rng.choice([60, len(damaged)])), rng.integers(1, 9))
+        damaged[places] = rng.integers(0, 256, len(places))
+        Path("bad").write_bytes(damaged.tobytes())
+        with suppress(FileFormatError):
+            assert read_picture(Path("bad"), (8, 8, 3), True).shape == (8, 8, 3)
+
+
+def test_it_changes_nothing_in_pillow(folder):
+    before = Image.MAX_IMAGE_PIXELS
+    read_picture(saved("a.png", COLOURS), (5, 7, 3), False)
+    assert before == Image.MAX_IMAGE_PIXELS
