@@ -20,14 +20,17 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 #: Numbers above 0 that span more than this go on a logarithmic axis.
 WIDE = 50.0
+#: A map with a smaller share of its cells filled is drawn as points, if its parameters are numbers.
+SPARSE = 0.5
 
 
 class SearchHeatmapDisplay:
     """The mean test score of a parameter search over one or two of its parameters, the best one marked.
 
-    Two parameters make a heat map with the scores written in; one makes a line, whose bars are the standard deviations
-    over the splits. Where the search has varied more, a score is the best one over those that are not shown. Candidates
-    that lack a parameter of the axes, or could not be fitted, are left out.
+    Two parameters make a heat map with the scores written in, or points in the colours of one where most combinations
+    were not tried, as in a random search over ranges of numbers. One parameter makes a line, whose bars are the
+    standard deviations over the splits. Where the search has varied more, a score is the best one over those that are
+    not shown. Candidates that lack a parameter of the axes, or could not be fitted, are left out.
 
     Parameters
     ----------
@@ -50,12 +53,14 @@ class SearchHeatmapDisplay:
         All parameters of the best candidate that is shown.
     im_ : AxesImage or None
         The heat map.
+    points_ : PathCollection or None
+        The points.
     text_ : ndarray of Text or None
-        The scores in it, as (row, column).
+        The scores that are written: of a map as (row, column), else one a point.
     errorbar_ : ErrorbarContainer or None
         The line.
     best_ : Artist
-        The mark: the frame of a cell, or a star on the line.
+        The mark: the frame of a cell, the ring around a point, or a star on the line.
 
     Raises
     ------
@@ -193,12 +198,14 @@ class SearchHeatmapDisplay:
         self.ax_: Axes = axes_for(1, ax)[0]
         self.best_: Any
         self.im_: Any = None
+        self.points_: Any = None
         self.text_: Any = None
         self.errorbar_: Any = None
         if len(self.params_) == 1:
             self._draw_line(values_format)
         else:
-            self._draw_map(cmap, values_format if include_values else None)
+            draw = self._draw_points if self._is_sparse() else self._draw_map
+            draw(cmap, values_format if include_values else None)
         figure: Any = self.ax_.figure
         self.figure_: Figure = figure
         return self
@@ -219,6 +226,28 @@ class SearchHeatmapDisplay:
         y, x = np.unravel_index(np.nanargmax(scores), scores.shape)
         self.best_ = self.ax_.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=2))
 
+    def _is_sparse(self) -> bool:
+        """Whether a map would be mostly empty, and its values have a place on axes of numbers."""
+        across, down = (self._candidates.values(name) for name in self.params_)
+        numeric = all(is_number(value) for value in (*across, *down))
+        return numeric and len(self._best_by) < SPARSE * len(across) * len(down)
+
+    def _draw_points(self, cmap: str, values_format: str | None) -> None:
+        chosen = list(self._best_by.values())
+        x, y = ([float(self._candidates.params[i][name]) for i in chosen] for name in self.params_)
+        means = self._candidates.means[chosen]
+        self.points_ = self.ax_.scatter(x, y, c=means, cmap=cmap)
+        if values_format is not None:
+            texts = [
+                self.ax_.annotate(format(mean, values_format), at, (4, 4), textcoords="offset points", fontsize="small")
+                for mean, at in zip(means, zip(x, y, strict=True), strict=True)
+            ]
+            self.text_ = np.array(texts, dtype=object)
+        best = int(means.argmax())
+        (self.best_,) = self.ax_.plot([x[best]], [y[best]], "o", color="red", fillstyle="none", markersize=12)
+        self.ax_.set(xlabel=self.params_[0], ylabel=self.params_[1], xscale=_scale(x), yscale=_scale(y))
+        self.ax_.figure.colorbar(self.points_, ax=self.ax_, label=self._score_label())
+
     def _draw_line(self, values_format: str) -> None:
         (name,) = self.params_
         values = [value for value in self._candidates.values(name) if (repr(value),) in self._best_by]
@@ -230,11 +259,9 @@ class SearchHeatmapDisplay:
         best = int(means.argmax())
         text = f"best: {format(means[best], values_format)}"
         (self.best_,) = self.ax_.plot([places[best]], [means[best]], "*", color="red", markersize=14, label=text)
+        self.ax_.set(xlabel=name, ylabel=self._score_label(), xscale=_scale(places) if numeric else "linear")
         if not numeric:
             self.ax_.set_xticks(places, list(map(label, values)))
-        elif places[0] > 0 and places[-1] > WIDE * places[0]:
-            self.ax_.set_xscale("log")
-        self.ax_.set(xlabel=name, ylabel=self._score_label())
         self.ax_.grid(alpha=0.3)
         self.ax_.legend()
 
@@ -242,3 +269,7 @@ class SearchHeatmapDisplay:
         others = [name for name in self._candidates.varied() if name not in self.params_]
         head = "mean test score" if self.metric == "score" else f"mean test {self.metric}"
         return f"{head}, best over {', '.join(others)}" if others else head
+
+
+def _scale(values: Sequence[float]) -> str:
+    return "log" if min(values) > 0 and max(values) > WIDE * min(values) else "linear"

@@ -1,5 +1,6 @@
 """The learning-rate finder: one short training under a growing learning rate (Smith, 2017)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,14 +83,7 @@ def find_learning_rate(
     True
     >>> model = model.set_params(learning_rate=result.suggestion)
     """
-    ramp = _Ramp(
-        check_real("min_learning_rate", min_learning_rate, "(0, inf)"),
-        check_real("max_learning_rate", max_learning_rate, "(0, inf)"),
-        check_integer("steps", steps, 2),
-    )
-    if ramp.first >= ramp.last:
-        rule = "max_learning_rate must be above min_learning_rate"
-        raise ValueError(f"{rule}, got {max_learning_rate} and {min_learning_rate}")
+    ramp = _checked_ramp(min_learning_rate, max_learning_rate, steps)
     recorder = _Recorder(ramp.steps, check_real("smoothing", smoothing, "[0, 1)"))
     network, X = _network_and_its_data(estimator, X, y)
     network.set_params(
@@ -132,15 +126,24 @@ class _Recorder(Callback):
         self.losses_: list[float] = []
         self.smoothed_: list[float] = []
         self.exploded_ = False
-        self._average = 0.0
+        self._average, self._lowest = 0.0, math.inf
 
     def on_batch_end(self, context: Training) -> bool:
         self.rates_.append(context.learning_rate)
         self.losses_.append(context.batch_loss)
         self._average = self.smoothing * self._average + (1 - self.smoothing) * context.batch_loss
         self.smoothed_.append(self._average / (1 - self.smoothing ** len(self.losses_)))
-        self.exploded_ = self.smoothed_[-1] > DIVERGED * min(self.smoothed_)
+        self._lowest = min(self._lowest, self.smoothed_[-1])
+        self.exploded_ = self.smoothed_[-1] > DIVERGED * self._lowest
         return self.exploded_ or len(self.losses_) == self.steps
+
+
+def _checked_ramp(min_learning_rate: float, max_learning_rate: float, steps: int) -> _Ramp:
+    first = check_real("min_learning_rate", min_learning_rate, "(0, inf)")
+    last = check_real("max_learning_rate", max_learning_rate, "(0, inf)")
+    if first >= last:
+        raise ValueError(f"max_learning_rate must be above min_learning_rate, got {last:g} and {first:g}")
+    return _Ramp(first, last, check_integer("steps", steps, 2))
 
 
 def _network_and_its_data(estimator: Any, X: Any, y: Any) -> tuple[NetworkEstimator, Any]:

@@ -143,6 +143,12 @@ def test_from_estimators_on_rows(digits):
         assert len(display.ax_) == 1
 
 
+def test_images_that_cannot_be_shown_are_left_out():
+    X = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 2)).astype(np.uint8)
+    model = CNNClassifier((2,), max_epochs=1, random_state=0).fit(X, np.arange(20) % 2)
+    assert len(ConfusionDisplay.from_estimator(model, X, np.arange(20) % 2, ax=Figure()).ax_) == 1
+
+
 def test_not_fitted():
     with pytest.raises(NotFittedError):
         ConfusionDisplay.from_estimator(MLPClassifier(), [[1.0]], [0], ax=Figure())

@@ -114,6 +114,35 @@ def test_equal_values_of_numpy_and_python_are_one():
     assert draw(cv_results).im_.get_array().shape == (2, 2)
 
 
+def test_a_map_that_would_be_mostly_empty_is_drawn_as_points():
+    params = [{"a": 10.0**-i, "b": 0.1 * i, "c": "x"} for i in range(6)]
+    scores = [0.1, 0.5, 0.9, 0.3, 0.2, 0.4]
+    display = draw({"params": params, "mean_test_score": scores})
+    np.testing.assert_allclose(display.points_.get_offsets(), [[10.0**-i, 0.1 * i] for i in range(6)])
+    np.testing.assert_array_equal(display.points_.get_array(), scores)
+    assert [text.get_text() for text in display.text_] == [f"{score:.3g}" for score in scores]
+    np.testing.assert_allclose(display.best_.get_xydata(), [[0.01, 0.2]])
+    assert (display.ax_.get_xscale(), display.ax_.get_yscale()) == ("log", "linear")
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("a", "b")
+    assert display.best_params_ == params[2]
+    assert display.im_ is None
+    assert draw({"params": params, "mean_test_score": scores}, include_values=False).text_ is None
+    display.figure_.draw_without_rendering()
+
+
+def test_of_points_at_one_place_the_best_counts():
+    params = [{"a": i, "b": -i, "c": c} for i in range(5) for c in (0, 1)]
+    display = draw({"params": params, "mean_test_score": np.arange(10.0)})
+    np.testing.assert_array_equal(display.points_.get_array(), [1, 3, 5, 7, 9])
+
+
+def test_names_have_no_place_among_points():
+    params = [{"a": name, "b": i} for i, name in enumerate("vwxyz")]
+    display = draw({"params": params, "mean_test_score": range(5)})
+    assert display.points_ is None
+    assert display.im_.get_array().count() == 5
+
+
 def test_candidates_that_failed_or_lack_a_parameter_are_left_out():
     cv_results = results([{"a": [1, 2], "b": [1, 2]}, {"c": [1]}], lambda a=9, b=9, c=0: a + b)
     cv_results["mean_test_score"][1] = np.nan

@@ -285,7 +285,7 @@ def test_the_suggestion_trains_the_digits_better_than_a_tenth_and_ten_times_of_i
         (
             {"min_learning_rate": 1.0, "max_learning_rate": 1.0},
             ValueError,
-            "max_learning_rate must be above min_learning_rate, got 1.0 and 1.0",
+            "max_learning_rate must be above min_learning_rate, got 1 and 1",
         ),
         ({"steps": 1}, ValueError, "steps must be at least 2, got 1"),
         ({"steps": 9.0}, TypeError, "steps must be an integer of at least 2, got 9.0"),
