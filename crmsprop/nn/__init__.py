@@ -2,6 +2,7 @@
 
 from crmsprop.nn.activations import ELU, GELU, LeakyReLU, Sigmoid, SiLU, Tanh
 from crmsprop.nn.batch_norm import BatchNorm
+from crmsprop.nn.chain import output_shapes
 from crmsprop.nn.conv2d import Conv2D
 from crmsprop.nn.dense import Dense
 from crmsprop.nn.dropout import Dropout
@@ -20,7 +21,7 @@ from crmsprop.nn.initializers import (
 from crmsprop.nn.layer import Layer, Own, Parameter, Run, Site
 from crmsprop.nn.losses import Loss, SoftmaxCrossEntropy
 from crmsprop.nn.max_pool2d import MaxPool2D
-from crmsprop.nn.network import Network, output_shapes
+from crmsprop.nn.network import Network
 from crmsprop.nn.relu import ReLU
 from crmsprop.nn.workspace import Workspace
 

@@ -8,7 +8,7 @@ least.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -54,6 +54,10 @@ class Parameter:
     def size(self) -> int:
         """Number of elements."""
         return int(np.prod(self.shape, dtype=np.int64))
+
+    def within(self, part: str) -> "Parameter":
+        """Return it under the name that it has in what the layer is a part of: ``"0.weight"``."""
+        return replace(self, name=f"{part}.{self.name}")
 
 
 class Site(NamedTuple):
@@ -136,12 +140,16 @@ class Layer:
         raise TypeError(f"{type(self).__name__} must override output_shape")
 
     def parameters(self, input_shape: Shape) -> tuple[Parameter, ...]:
-        """What both passes get, in order: first what the layer learns, then what `forward` itself moves in training."""
+        """What both passes get, in order: what the layer learns, and what `forward` itself moves in training."""
         return ()
 
     def memory(self, site: Site) -> Any:
         """Arrays that the passes need beside their arguments, for batches of up to ``site.batch_size`` samples."""
         return None
+
+    def largest_array(self, input_shape: Shape) -> int:
+        """Elements of the largest array that the passes read or write for one sample."""
+        return max(math.prod(input_shape), math.prod(self.output_shape(input_shape)))
 
     def flops(self, input_shape: Shape) -> int:
         """Floating-point operations of the forward pass of one sample: 2 a multiply-add."""

@@ -1,16 +1,15 @@
 """A stack of layers: shapes, parameters, the forward pass and the backward pass."""
 
 import contextlib
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from crmsprop.nn.arena import Arena
-from crmsprop.nn.fusion import fuse
-from crmsprop.nn.layer import Array, Layer, Parameter, Run, Shape, describe_shape
-from crmsprop.nn.workspace import Operation, Workspace
+from crmsprop.nn.chain import Chain
+from crmsprop.nn.layer import Array, Layer, Run, Shape, Site
+from crmsprop.nn.workspace import Workspace
 
 #: A network keeps so many workspaces of at most so many bytes between predictions: to make one costs more than a row.
 SPARES = 8
@@ -62,22 +61,15 @@ class Network:
         self, layers: Sequence[Layer], input_shape: Shape, dtype: Any = np.float32, fused: bool = True
     ) -> None:
         self.layers = tuple(layers)
+        if not self.layers:
+            raise ValueError("layers must hold at least one layer, got none")
         self.input_shape = tuple(int(size) for size in input_shape)
         self.dtype = np.dtype(dtype)
         self.fused = fused
-        self.shapes = output_shapes(self.layers, self.input_shape)
-        inputs = [self.input_shape, *self.shapes[:-1]]
-        self.parameters: dict[str, Parameter] = {
-            f"{i}.{parameter.name}": parameter
-            for i, (layer, shape) in enumerate(zip(self.layers, inputs, strict=True))
-            for parameter in layer.parameters(shape)
-        }
+        self._chain = Chain(self.layers, self.input_shape, fused=fused)
+        self.shapes, self.largest_array = self._chain.shapes, self._chain.largest_array
+        self.parameters = {parameter.name: parameter for parameter in self._chain.parameters}
         self.arena = Arena({name: parameter.shape for name, parameter in self.parameters.items()}, dtype)
-        self._operations = self._plan(fused)
-        learning = (i for i, operation in enumerate(self._operations) if operation.learned)
-        self._first = next(learning, len(self._operations))
-        shapes = (self.input_shape, *(operation.output_shape for operation in self._operations))
-        self.largest_array = max(math.prod(shape) for shape in shapes)
         self._spare: list[Workspace] = []
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -106,7 +98,10 @@ class Network:
 
     def workspace(self, batch_size: int, n_threads: int = 1, training: bool = False) -> Workspace:
         """Return memory for batches of up to `batch_size` samples on `n_threads` threads."""
-        return Workspace(self._operations, batch_size, self.dtype, n_threads, training)
+        shapes = {name: view.shape for name, view in self.learned.items()}
+        gradients = Arena(shapes, self.dtype) if training else None
+        site = Site(0, self.input_shape, batch_size, self.dtype, n_threads, training)
+        return Workspace(self._chain, list(self.arena.views.values()), gradients, site)
 
     def borrow_workspace(self, batch_size: int, n_threads: int) -> Workspace:
         """Return a workspace for prediction that nobody else uses now: a spare one where one fits, else a new one."""
@@ -118,7 +113,7 @@ class Network:
 
     def return_workspace(self, workspace: Workspace) -> None:
         """Take back what `borrow_workspace` gave, for the next call; large ones are dropped."""
-        workspace.inputs = []  # or a spare one would keep the user's array alive
+        workspace.x = None  # or a spare one would keep the user's array alive
         if workspace.nbytes <= SPARE_BYTES and len(self._spare) < SPARES:
             self._spare.append(workspace)
 
@@ -138,16 +133,10 @@ class Network:
         ndarray of shape (n, *output_shape)
         """
         run = run or Run(n_threads=workspace.n_threads)
-        outputs = workspace.buffers(len(x)).outputs
-        workspace.inputs = []
-        for operation, out, own in zip(self._operations, outputs, workspace.owned, strict=True):
-            workspace.inputs.append(x)
-            if out is None:
-                x = x.reshape(len(x), *operation.output_shape)
-            else:
-                operation.layer.forward(x, out, own, run)
-                x = out
-        return x
+        workspace.x = x
+        out = workspace.output(len(x))
+        self._chain.forward(x, out, workspace.own, run)
+        return out
 
     def backward(self, workspace: Workspace, run: Run) -> None:
         """Fill ``workspace.gradients`` for the batch that `forward` last saw in this workspace.
@@ -161,55 +150,13 @@ class Network:
         run : Run
             The one that `forward` got.
         """
-        n = len(workspace.inputs[0])
-        outputs, gradients = workspace.buffers(n)
-        for i in range(len(self._operations) - 1, self._first - 1, -1):
-            out, dx = outputs[i], gradients[i] if i > self._first else None
-            if out is not None:
-                layer, own = self._operations[i].layer, workspace.owned[i]
-                layer.backward(workspace.inputs[i], out, gradients[i + 1], dx, own, run)
-
-    def _plan(self, fused: bool) -> list[Operation]:
-        layers = fuse(self.layers) if fused else [(layer, 1) for layer in self.layers]
-        names_of: dict[int, list[str]] = {}
-        for name in self.parameters:
-            names_of.setdefault(int(name.split(".")[0]), []).append(name)
-        plan, index, shape = [], 0, self.input_shape
-        for layer, count in layers:
-            names = [name for i in range(index, index + count) for name in names_of.get(i, [])]
-            params = {name: self.arena.views[name] for name in names}
-            learned = [name for name in names if self.parameters[name].learned]
-            plan.append(Operation(index, layer, shape, self.shapes[index + count - 1], params, learned))
-            index += count
-            shape = plan[-1].output_shape
-        return plan
+        x = workspace.x
+        assert x is not None
+        n = len(x)
+        self._chain.backward(x, workspace.output(n), workspace.output_gradient(n), None, workspace.own, run)
 
 
 def _rebuilt(layers: Sequence[Layer], input_shape: Shape, dtype: Any, fused: bool, flat: Array) -> Network:
     network = Network(layers, input_shape, dtype, fused)
     network.arena.flat[:] = flat
     return network
-
-
-def output_shapes(layers: Sequence[Layer], input_shape: Shape) -> list[Shape]:
-    """Return the output shape of each layer of a stack; takes no memory for it.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a layer is not a Layer, or does not fit the one before it: says which, what it got and what it needs.
-    """
-    if not layers:
-        raise ValueError("layers must hold at least one layer, got none")
-    shapes, shape = [], input_shape
-    for i, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
-            raise TypeError(f"layers[{i}] must be a Layer, got {layer!r:.100}")
-        try:
-            shape = layer.output_shape(shape)
-        except ValueError as error:
-            raise ValueError(
-                f"layers[{i}], {layer!r}, does not fit the shape {describe_shape(shape)}: {error}"
-            ) from None
-        shapes.append(shape)
-    return shapes

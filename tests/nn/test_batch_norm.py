@@ -64,7 +64,8 @@ def test_rows_are_normalized_feature_by_feature():
     x = images(9, (6,))
     workspace = network.workspace(9, training=True)
     network.forward(x, workspace, Run(training=True))
-    assert_allclose(workspace.inputs[1], (x - x.mean(axis=0)) / x.std(axis=0), atol=1e-10)
+    normalized = workspace.own.memory.views(9).activations[0].read
+    assert_allclose(normalized, (x - x.mean(axis=0)) / x.std(axis=0), atol=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gradcheck import layer_pass
 
-from crmsprop.nn import Dense, Flatten, Network, ReLU, Run
+from crmsprop.nn import Dense, Dropout, Flatten, Network, ReLU, Run
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -34,11 +34,17 @@ def test_flatten_counts(shape, expected):
 
 
 def test_flatten_moves_no_memory():
+    network = Network([Dropout(0.5), Flatten(), Dropout(0.5)], (2, 3, 4))
+    ((written, read),) = network.workspace(2).own.memory.views(2).activations
+    assert (written.shape, read.shape) == ((2, 2, 3, 4), (2, 24))
+    assert written.ctypes.data == read.ctypes.data
+
+
+def test_a_flatten_alone():
     network = Network([Flatten()], (2, 3, 4))
-    x = np.arange(48, dtype=np.float32).reshape(2, 2, 3, 4)
-    out = network.forward(x, network.workspace(2))
-    assert np.shares_memory(out, x)
-    np.testing.assert_array_equal(out, x.reshape(2, 24))
+    workspace, x = network.workspace(2, training=True), np.arange(48, dtype=np.float32).reshape(2, 2, 3, 4)
+    np.testing.assert_array_equal(network.forward(x, workspace, Run(training=True)), x.reshape(2, 24))
+    network.backward(workspace, Run(training=True))
 
 
 def test_the_gradient_passes_a_flatten_unchanged():

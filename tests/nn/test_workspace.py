@@ -57,28 +57,38 @@ def test_a_prediction_workspace_gives_the_bits_of_a_training_one(fused):
 
 def test_what_is_alive_at_the_same_time_does_not_overlap():
     workspace = network().workspace(6, training=True)
-    outputs, gradients = workspace.buffers(6)
-    kept = [out for out in outputs if out is not None]
+    activations, gradients = workspace.own.memory.views(6)
+    kept = [*(between.written for between in activations), workspace.output(6)]
+    passed_back = [*(between.written for between in gradients), workspace.output_gradient(6)]
     for a, b in itertools.combinations(kept, 2):
         assert not np.shares_memory(a, b)
-    for out, gradient in itertools.product(kept, gradients):
-        assert not np.shares_memory(out, gradient)
-    for i, out in enumerate(outputs):
-        assert np.shares_memory(gradients[i], gradients[i + 1]) == (out is None)  # a view alone shares
+    for a, b in itertools.product(kept, passed_back):
+        assert not np.shares_memory(a, b)
+    for a, b in itertools.pairwise(passed_back):
+        assert not np.shares_memory(a, b)
+
+
+def test_both_sides_of_a_flatten_are_the_same_memory():
+    for written, read in network().workspace(6).own.memory.views(6).activations:
+        assert written.ctypes.data == read.ctypes.data
+        assert written.size == read.size
 
 
 def test_neighbours_in_prediction_take_turns():
-    outputs = [out for out in network(fused=False).workspace(6).buffers(6).outputs if out is not None]
-    assert not any(np.shares_memory(a, b) for a, b in itertools.pairwise(outputs))
+    workspace = network(fused=False).workspace(6)
+    outputs = [between.written for between in workspace.own.memory.views(6).activations]
+    assert not any(np.shares_memory(a, b) for a, b in itertools.pairwise([*outputs, workspace.output(6)]))
     assert all(np.shares_memory(a, b) for a, b in zip(outputs, outputs[2:], strict=False))
 
 
 def test_buffers_are_aligned_and_made_once():
     workspace = network().workspace(6, training=True)
     for n in (6, 2):
-        assert workspace.buffers(n) is workspace.buffers(n)
-        arrays = [*(out for out in workspace.buffers(n).outputs if out is not None), *workspace.buffers(n).gradients]
-        assert all(array.ctypes.data % 64 == 0 and len(array) == n for array in arrays)
+        views = workspace.own.memory.views(n)
+        assert workspace.own.memory.views(n) is views
+        assert workspace.output(n) is workspace.output(n)
+        arrays = [side for between in (*views.activations, *views.gradients) for side in between]
+        assert all(array.ctypes.data % 64 == 0 and len(array) == n for array in (*arrays, workspace.output(n)))
     assert workspace.output_gradient(3).shape == (3, 4)
 
 

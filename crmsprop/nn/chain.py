@@ -1,0 +1,241 @@
+"""Layers one after another: the plan of their passes, the memory between them, and the two passes themselves."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crmsprop.nn.arena import aligned_zeros
+from crmsprop.nn.fusion import fuse
+from crmsprop.nn.layer import Array, Layer, Own, Parameter, Run, Shape, Site, describe_shape
+
+
+class Step(NamedTuple):
+    """One pass: a layer, maybe one that stands for several, and what is its own among the chain's arrays."""
+
+    stream: int  # fused or not, a layer draws the same random numbers
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+    params: slice
+    grads: slice
+
+    @property
+    def learns(self) -> bool:
+        """Whether the step has gradients to fill."""
+        return self.grads.stop > self.grads.start
+
+
+class Chain:
+    """Layers one after another on samples of one shape: what a network is, and what a layer can be made of.
+
+    Like a layer it holds no state: `memory` makes what its passes need, for one running batch.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    input_shape : tuple of int
+    stream : int, default=0
+        Of the first layer; the others follow.
+    fused : bool, default=True
+        Whether neighbouring layers may run as one pass.
+
+    Attributes
+    ----------
+    shapes : list of tuple of int
+        Output shape of each layer.
+    parameters : tuple of Parameter
+        Of all layers, named by index and name, such as ``"0.weight"``.
+    steps : tuple of Step
+        The passes, in order; layers that only change the shape have none.
+    largest_array : int
+        Elements of the largest array that a pass reads or writes for one sample.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a layer is not a Layer, or does not fit the one before it: says which, what it got and what it needs.
+    """
+
+    def __init__(self, layers: Sequence[Layer], input_shape: Shape, stream: int = 0, fused: bool = True) -> None:
+        self.input_shape = input_shape
+        self.shapes = output_shapes(layers, input_shape)
+        inputs = [input_shape, *self.shapes[:-1]]
+        of_each = [layer.parameters(shape) for layer, shape in zip(layers, inputs, strict=True)]
+        self.parameters: tuple[Parameter, ...] = tuple(
+            parameter.within(str(i)) for i, parameters in enumerate(of_each) for parameter in parameters
+        )
+        self.steps = tuple(_plan(layers, inputs, self.shapes, of_each, stream, fused))
+        sizes = [math.prod(input_shape), *(step.layer.largest_array(step.input_shape) for step in self.steps)]
+        self.largest_array = max(sizes)
+        self._first = next((i for i, step in enumerate(self.steps) if step.learns), len(self.steps))
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output of one sample."""
+        return self.shapes[-1] if self.shapes else self.input_shape
+
+    def memory(self, site: Site) -> "ChainMemory":
+        """Return what the passes need beside their arguments, for batches of up to ``site.batch_size`` samples."""
+        return ChainMemory(self, site)
+
+    def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
+        """Fill `out` from `x`, as a layer does."""
+        if not self.steps:
+            out[...] = x.reshape(out.shape)
+            return
+        n, memory = len(x), own.memory
+        between, last = memory.views(n).activations, len(self.steps) - 1
+        x = _shaped(x, self.steps[0].input_shape)
+        for i, (step, own_of_step) in enumerate(zip(self.steps, memory.owned(own), strict=True)):
+            target = between[i].written if i < last else _shaped(out, step.output_shape)
+            step.layer.forward(x, target, own_of_step, run)
+            x = between[i].read if i < last else target
+
+    def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
+        """Fill ``own.grads``, and `dx` unless it is None, from `dy`, as a layer does.
+
+        Where nobody needs `dx`, the steps before the first one that learns are left out.
+        """
+        if not self.steps:
+            if dx is not None:
+                dx[...] = dy.reshape(dx.shape)
+            return
+        memory, last, first = own.memory, len(self.steps) - 1, self._first if dx is None else 0
+        activations, gradients = memory.views(len(x))
+        owned = memory.owned(own)
+        for i in range(last, first - 1, -1):
+            step = self.steps[i]
+            step_x = activations[i - 1].read if i else _shaped(x, step.input_shape)
+            step_out = activations[i].written if i < last else _shaped(out, step.output_shape)
+            step_dy = gradients[i].written if i < last else _shaped(dy, step.output_shape)
+            step_dx = None if dx is None else _shaped(dx, step.input_shape)
+            if i > 0:
+                step_dx = gradients[i - 1].read if i > first else None
+            step.layer.backward(step_x, step_out, step_dy, step_dx, owned[i], run)
+
+
+class Between(NamedTuple):
+    """What lies between two steps: the same memory in the shape of the one's output and of the other's input."""
+
+    written: Array
+    read: Array
+
+
+class Views(NamedTuple):
+    """A chain's buffers, cut to a batch of n samples: one less than steps."""
+
+    activations: list[Between]
+    gradients: list[Between]
+
+
+class ChainMemory:
+    """Activations, the gradients between layers, and the layers' own memory, for one running batch.
+
+    In training every activation is kept for the backward pass, and the gradients between layers share two buffers that
+    take turns; in prediction activations take turns too.
+    """
+
+    def __init__(self, chain: Chain, site: Site) -> None:
+        steps = chain.steps
+        self._steps = steps
+        self._each = [
+            step.layer.memory(site._replace(stream=step.stream, input_shape=step.input_shape)) for step in steps
+        ]
+        sizes = [site.batch_size * math.prod(step.output_shape) for step in steps[:-1]]
+        self._turns = [aligned_zeros(max(sizes, default=0), site.dtype) for _ in range(min(len(sizes), 2))]
+        self._activations = [
+            aligned_zeros(size, site.dtype) if site.training else self._turns[i % 2] for i, size in enumerate(sizes)
+        ]
+        self._training = site.training
+        self._views: dict[int, Views] = {}
+        self._owner: Own | None = None
+        self._owned: list[Own] = []
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the buffers, and of what the layers have of their own."""
+        buffers = {id(array): array for array in (*self._turns, *self._activations)}
+        return sum(array.nbytes for array in buffers.values()) + sum(map(bytes_of, self._each))
+
+    def owned(self, own: Own) -> list[Own]:
+        """Return what belongs to each step, from what belongs to the chain."""
+        if own is not self._owner:
+            self._owned = [
+                Own(own.params[step.params], own.grads[step.grads], memory)
+                for step, memory in zip(self._steps, self._each, strict=True)
+            ]
+            self._owner = own
+        return self._owned
+
+    def views(self, n: int) -> Views:
+        """Return the buffers, cut to the first `n` samples."""
+        if n not in self._views:
+            gradients = [self._turns[i % 2] for i in range(len(self._activations))] if self._training else []
+            self._views[n] = Views(self._cut(self._activations, n), self._cut(gradients, n))
+        return self._views[n]
+
+    def _cut(self, buffers: Sequence[Array], n: int) -> list[Between]:
+        return [
+            Between(cut(buffer, n, before.output_shape), cut(buffer, n, after.input_shape))
+            for buffer, before, after in zip(buffers, self._steps, self._steps[1:], strict=False)
+        ]
+
+
+def output_shapes(layers: Sequence[Layer], input_shape: Shape) -> list[Shape]:
+    """Return the output shape of each layer of a stack; takes no memory for it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a layer is not a Layer, or does not fit the one before it: says which, what it got and what it needs.
+    """
+    shapes, shape = [], input_shape
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layers[{i}] must be a Layer, got {layer!r:.100}")
+        try:
+            shape = layer.output_shape(shape)
+        except ValueError as error:
+            raise ValueError(
+                f"layers[{i}], {layer!r}, does not fit the shape {describe_shape(shape)}: {error}"
+            ) from None
+        shapes.append(shape)
+    return shapes
+
+
+def cut(buffer: Array, n: int, shape: Shape) -> Array:
+    """Return the head of a flat buffer as `n` samples of `shape`."""
+    return buffer[: n * math.prod(shape)].reshape(n, *shape)
+
+
+def bytes_of(memory: Any) -> int:
+    """Bytes of the arrays in a layer's memory: an array, a chain's memory, or a tuple of such things."""
+    if isinstance(memory, tuple):
+        return sum(map(bytes_of, memory))
+    return memory.nbytes if isinstance(memory, np.ndarray | ChainMemory) else 0
+
+
+def _shaped(x: Array, shape: Shape) -> Array:
+    return x if x.shape[1:] == shape else x.reshape(len(x), *shape)
+
+
+def _plan(
+    layers: Sequence[Layer],
+    inputs: Sequence[Shape],
+    outputs: Sequence[Shape],
+    parameters: Sequence[Sequence[Parameter]],
+    stream: int,
+    fused: bool,
+) -> list[Step]:
+    plan, index, param, grad = [], 0, 0, 0
+    for layer, count in fuse(layers) if fused else [(layer, 1) for layer in layers]:
+        own = [parameter for of_layer in parameters[index : index + count] for parameter in of_layer]
+        params = slice(param, param + len(own))
+        grads = slice(grad, grad + sum(parameter.learned for parameter in own))
+        param, grad = params.stop, grads.stop
+        if not layer.is_view:
+            plan.append(Step(stream + index, layer, inputs[index], outputs[index + count - 1], params, grads))
+        index += count
+    return plan
