@@ -24,7 +24,7 @@ class Step(NamedTuple):
     @property
     def learns(self) -> bool:
         """Whether the step has gradients to fill."""
-        return self.grads.stop > self.grads.start
+        return len(range(self.grads.start, self.grads.stop)) > 0
 
 
 class Chain:
@@ -85,13 +85,12 @@ class Chain:
         if not self.steps:
             out[...] = x.reshape(out.shape)
             return
-        n, memory = len(x), own.memory
-        between, last = memory.views(n).activations, len(self.steps) - 1
         x = _shaped(x, self.steps[0].input_shape)
-        for i, (step, own_of_step) in enumerate(zip(self.steps, memory.owned(own), strict=True)):
-            target = between[i].written if i < last else _shaped(out, step.output_shape)
-            step.layer.forward(x, target, own_of_step, run)
-            x = between[i].read if i < last else target
+        for layer, own_of_step, shape, after in own.memory.passes(len(x), own).forward:
+            target = _shaped(out, shape) if after is None else after.written
+            layer.forward(x, target, own_of_step, run)
+            if after is not None:
+                x = after.read
 
     def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
         """Fill ``own.grads``, and `dx` unless it is None, from `dy`, as a layer does.
@@ -102,18 +101,19 @@ class Chain:
             if dx is not None:
                 dx[...] = dy.reshape(dx.shape)
             return
-        memory, last, first = own.memory, len(self.steps) - 1, self._first if dx is None else 0
-        activations, gradients = memory.views(len(x))
-        owned = memory.owned(own)
+        steps, memory = self.steps, own.memory
+        first, last = self._first if dx is None else 0, len(steps) - 1
+        activations, gradients, owned = memory.passes(len(x), own)[1:]
         for i in range(last, first - 1, -1):
-            step = self.steps[i]
-            step_x = activations[i - 1].read if i else _shaped(x, step.input_shape)
-            step_out = activations[i].written if i < last else _shaped(out, step.output_shape)
-            step_dy = gradients[i].written if i < last else _shaped(dy, step.output_shape)
-            step_dx = None if dx is None else _shaped(dx, step.input_shape)
-            if i > 0:
+            step_x = activations[i - 1].read if i else _shaped(x, steps[0].input_shape)
+            step_dx = None if dx is None else _shaped(dx, steps[0].input_shape)
+            if i:
                 step_dx = gradients[i - 1].read if i > first else None
-            step.layer.backward(step_x, step_out, step_dy, step_dx, owned[i], run)
+            if i < last:
+                step_out, step_dy = activations[i].written, gradients[i].written
+            else:
+                step_out, step_dy = _shaped(out, steps[i].output_shape), _shaped(dy, steps[i].output_shape)
+            steps[i].layer.backward(step_x, step_out, step_dy, step_dx, owned[i], run)
 
 
 class Between(NamedTuple):
@@ -123,11 +123,13 @@ class Between(NamedTuple):
     read: Array
 
 
-class Views(NamedTuple):
-    """A chain's buffers, cut to a batch of n samples: one less than steps."""
+class Passes(NamedTuple):
+    """What both passes of a batch of n samples go by: buffers cut to it, and what belongs to each step."""
 
-    activations: list[Between]
+    forward: list[tuple[Layer, Own, Shape, Between | None]]  # of each step, with what it writes; None for the end
+    activations: list[Between]  # one less than steps, as gradients
     gradients: list[Between]
+    owned: list[Own]
 
 
 class ChainMemory:
@@ -149,9 +151,8 @@ class ChainMemory:
             aligned_zeros(size, site.dtype) if site.training else self._turns[i % 2] for i, size in enumerate(sizes)
         ]
         self._training = site.training
-        self._views: dict[int, Views] = {}
+        self._passes: dict[int, Passes] = {}
         self._owner: Own | None = None
-        self._owned: list[Own] = []
 
     @property
     def nbytes(self) -> int:
@@ -159,22 +160,27 @@ class ChainMemory:
         buffers = {id(array): array for array in (*self._turns, *self._activations)}
         return sum(array.nbytes for array in buffers.values()) + sum(map(bytes_of, self._each))
 
-    def owned(self, own: Own) -> list[Own]:
-        """Return what belongs to each step, from what belongs to the chain."""
+    def passes(self, n: int, own: Own) -> Passes:
+        """Return what the passes of `n` samples go by, made once for each size of batch."""
         if own is not self._owner:
-            self._owned = [
-                Own(own.params[step.params], own.grads[step.grads], memory)
-                for step, memory in zip(self._steps, self._each, strict=True)
-            ]
-            self._owner = own
-        return self._owned
+            self._owner, self._passes = own, {}
+        found = self._passes.get(n)
+        if found is None:
+            found = self._passes[n] = self._prepare(n, own)
+        return found
 
-    def views(self, n: int) -> Views:
-        """Return the buffers, cut to the first `n` samples."""
-        if n not in self._views:
-            gradients = [self._turns[i % 2] for i in range(len(self._activations))] if self._training else []
-            self._views[n] = Views(self._cut(self._activations, n), self._cut(gradients, n))
-        return self._views[n]
+    def _prepare(self, n: int, own: Own) -> Passes:
+        activations = self._cut(self._activations, n)
+        gradients = [self._turns[i % 2] for i in range(len(activations))] if self._training else []
+        owned = [
+            Own(own.params[step.params], own.grads[step.grads], memory)
+            for step, memory in zip(self._steps, self._each, strict=True)
+        ]
+        forward = [
+            (step.layer, own_of_step, step.output_shape, after)
+            for step, own_of_step, after in zip(self._steps, owned, [*activations, None], strict=True)
+        ]
+        return Passes(forward, activations, self._cut(gradients, n), owned)
 
     def _cut(self, buffers: Sequence[Array], n: int) -> list[Between]:
         return [

@@ -36,6 +36,8 @@ class Workspace:
         What the chain's passes get.
     x : ndarray or None
         What the last forward pass read: the backward pass reads it again.
+    nbytes : int
+        Bytes of the buffers, and of what the layers have of their own.
     """
 
     def __init__(self, chain: Chain, params: Sequence[Array], gradients: Arena | None, site: Site) -> None:
@@ -48,11 +50,7 @@ class Workspace:
         self._output = aligned_zeros(size, site.dtype)
         self._gradient = aligned_zeros(size if site.training else 0, site.dtype)
         self._ends: dict[int, Ends] = {}
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the buffers, and of what the layers have of their own."""
-        return self._output.nbytes + self._gradient.nbytes + bytes_of(self.own.memory)
+        self.nbytes = self._output.nbytes + self._gradient.nbytes + bytes_of(self.own.memory)
 
     def output(self, n: int) -> Array:
         """Return where the network's output for a batch of `n` samples goes."""

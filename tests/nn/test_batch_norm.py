@@ -64,7 +64,7 @@ def test_rows_are_normalized_feature_by_feature():
     x = images(9, (6,))
     workspace = network.workspace(9, training=True)
     network.forward(x, workspace, Run(training=True))
-    normalized = workspace.own.memory.views(9).activations[0].read
+    normalized = workspace.own.memory.passes(9, workspace.own).activations[0].read
     assert_allclose(normalized, (x - x.mean(axis=0)) / x.std(axis=0), atol=1e-10)
 
 

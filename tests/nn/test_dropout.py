@@ -89,5 +89,5 @@ def test_steps_of_one_network_drop_different_elements_and_no_step_repeats():
     masks = set()
     for step in range(50):
         network.forward(x, workspace, Run(training=True, seed=1, step=step))
-        masks.add(workspace.own.memory.views(4).activations[0].read.tobytes())
+        masks.add(workspace.own.memory.passes(4, workspace.own).activations[0].read.tobytes())
     assert len(masks) == 50

@@ -35,7 +35,8 @@ def test_flatten_counts(shape, expected):
 
 def test_flatten_moves_no_memory():
     network = Network([Dropout(0.5), Flatten(), Dropout(0.5)], (2, 3, 4))
-    ((written, read),) = network.workspace(2).own.memory.views(2).activations
+    workspace = network.workspace(2)
+    ((written, read),) = workspace.own.memory.passes(2, workspace.own).activations
     assert (written.shape, read.shape) == ((2, 2, 3, 4), (2, 24))
     assert written.ctypes.data == read.ctypes.data
 

@@ -57,7 +57,7 @@ def test_a_prediction_workspace_gives_the_bits_of_a_training_one(fused):
 
 def test_what_is_alive_at_the_same_time_does_not_overlap():
     workspace = network().workspace(6, training=True)
-    activations, gradients = workspace.own.memory.views(6)
+    _, activations, gradients, _ = workspace.own.memory.passes(6, workspace.own)
     kept = [*(between.written for between in activations), workspace.output(6)]
     passed_back = [*(between.written for between in gradients), workspace.output_gradient(6)]
     for a, b in itertools.combinations(kept, 2):
@@ -69,14 +69,15 @@ def test_what_is_alive_at_the_same_time_does_not_overlap():
 
 
 def test_both_sides_of_a_flatten_are_the_same_memory():
-    for written, read in network().workspace(6).own.memory.views(6).activations:
+    workspace = network().workspace(6)
+    for written, read in workspace.own.memory.passes(6, workspace.own).activations:
         assert written.ctypes.data == read.ctypes.data
         assert written.size == read.size
 
 
 def test_neighbours_in_prediction_take_turns():
     workspace = network(fused=False).workspace(6)
-    outputs = [between.written for between in workspace.own.memory.views(6).activations]
+    outputs = [between.written for between in workspace.own.memory.passes(6, workspace.own).activations]
     assert not any(np.shares_memory(a, b) for a, b in itertools.pairwise([*outputs, workspace.output(6)]))
     assert all(np.shares_memory(a, b) for a, b in zip(outputs, outputs[2:], strict=False))
 
@@ -84,8 +85,8 @@ def test_neighbours_in_prediction_take_turns():
 def test_buffers_are_aligned_and_made_once():
     workspace = network().workspace(6, training=True)
     for n in (6, 2):
-        views = workspace.own.memory.views(n)
-        assert workspace.own.memory.views(n) is views
+        views = workspace.own.memory.passes(n, workspace.own)
+        assert workspace.own.memory.passes(n, workspace.own) is views
         assert workspace.output(n) is workspace.output(n)
         arrays = [side for between in (*views.activations, *views.gradients) for side in between]
         assert all(array.ctypes.data % 64 == 0 and len(array) == n for array in (*arrays, workspace.output(n)))
