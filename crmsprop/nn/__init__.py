@@ -23,6 +23,7 @@ from crmsprop.nn.losses import Loss, SoftmaxCrossEntropy
 from crmsprop.nn.max_pool2d import MaxPool2D
 from crmsprop.nn.network import Network
 from crmsprop.nn.relu import ReLU
+from crmsprop.nn.residual import Residual
 from crmsprop.nn.workspace import Workspace
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Own",
     "Parameter",
     "ReLU",
+    "Residual",
     "Run",
     "SiLU",
     "Sigmoid",

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from crmsprop.nn.arena import aligned_zeros
 from crmsprop.nn.fusion import fuse
 from crmsprop.nn.layer import Array, Layer, Own, Parameter, Run, Shape, Site, describe_shape
@@ -49,8 +47,12 @@ class Chain:
         Of all layers, named by index and name, such as ``"0.weight"``.
     steps : tuple of Step
         The passes, in order; layers that only change the shape have none.
+    n_learned : int
+        How many of the parameters have a gradient.
     largest_array : int
         Elements of the largest array that a pass reads or writes for one sample.
+    flops : int
+        Floating-point operations of the forward pass of one sample.
 
     Raises
     ------
@@ -61,12 +63,14 @@ class Chain:
     def __init__(self, layers: Sequence[Layer], input_shape: Shape, stream: int = 0, fused: bool = True) -> None:
         self.input_shape = input_shape
         self.shapes = output_shapes(layers, input_shape)
-        inputs = [input_shape, *self.shapes[:-1]]
+        inputs = [input_shape, *self.shapes][: len(layers)]
         of_each = [layer.parameters(shape) for layer, shape in zip(layers, inputs, strict=True)]
         self.parameters: tuple[Parameter, ...] = tuple(
             parameter.within(str(i)) for i, parameters in enumerate(of_each) for parameter in parameters
         )
         self.steps = tuple(_plan(layers, inputs, self.shapes, of_each, stream, fused))
+        self.n_learned = sum(parameter.learned for parameter in self.parameters)
+        self.flops = sum(layer.flops(shape) for layer, shape in zip(layers, inputs, strict=True))
         sizes = [math.prod(input_shape), *(step.layer.largest_array(step.input_shape) for step in self.steps)]
         self.largest_array = max(sizes)
         self._first = next((i for i, step in enumerate(self.steps) if step.learns), len(self.steps))
@@ -217,10 +221,11 @@ def cut(buffer: Array, n: int, shape: Shape) -> Array:
 
 
 def bytes_of(memory: Any) -> int:
-    """Bytes of the arrays in a layer's memory: an array, a chain's memory, or a tuple of such things."""
-    if isinstance(memory, tuple):
-        return sum(map(bytes_of, memory))
-    return memory.nbytes if isinstance(memory, np.ndarray | ChainMemory) else 0
+    """Bytes of the arrays in a layer's memory: an array, what counts its own bytes, or a tuple of such things."""
+    nbytes = getattr(memory, "nbytes", None)
+    if isinstance(nbytes, int):
+        return nbytes
+    return sum(map(bytes_of, memory)) if isinstance(memory, tuple) else 0
 
 
 def _shaped(x: Array, shape: Shape) -> Array:

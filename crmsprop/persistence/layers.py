@@ -8,12 +8,15 @@ from crmsprop.errors import FileFormatError
 from crmsprop.nn import Layer
 
 LAYERS = (
-    *(nn.BatchNorm, nn.Conv2D, nn.Dense, nn.Dropout, nn.Flatten, nn.MaxPool2D),
+    *(nn.BatchNorm, nn.Conv2D, nn.Dense, nn.Dropout, nn.Flatten, nn.MaxPool2D, nn.Residual),
     *(nn.ELU, nn.GELU, nn.LeakyReLU, nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Tanh),
 )
 INITIALIZERS = (
     *(nn.Dirac, nn.GlorotNormal, nn.GlorotUniform, nn.HeNormal, nn.HeUniform, nn.LeCunNormal, nn.Ones, nn.Zeros),
 )
+#: Layers and initializers in one layer: a hostile header has room for hundreds of thousands.
+MAX_PARTS = 2000
+
 KNOWN: dict[str, type[Any]] = {known.__name__: known for known in (*LAYERS, *INITIALIZERS)}
 
 
@@ -33,10 +36,18 @@ def layer_to_config(layer: Any) -> dict[str, Any]:
 
 def layer_from_config(config: Any) -> Layer:
     """Return the layer of a configuration from a file; FileFormatError where it is not one of ours."""
+    if (parts := _parts(config)) > MAX_PARTS:
+        raise FileFormatError(f"a layer of the model must have at most {MAX_PARTS} parts, got {parts}")
     layer = _object(config)
     if not isinstance(layer, Layer):
         raise FileFormatError(f"a layer of the model must be one, got {config!r:.100}")
     return layer
+
+
+def _parts(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + sum(map(_parts, value.values()))
+    return sum(map(_parts, value)) if isinstance(value, list) else 0
 
 
 def _object(config: Any) -> Any:
@@ -62,4 +73,4 @@ def _plain(value: Any) -> Any:
 def _value(value: Any) -> Any:
     if isinstance(value, dict):
         return _object(value)
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_value, value)) if isinstance(value, list) else value

@@ -14,6 +14,7 @@ from crmsprop.nn import (
     LeakyReLU,
     MaxPool2D,
     ReLU,
+    Residual,
     Run,
     Sigmoid,
     SiLU,
@@ -70,6 +71,9 @@ SMALL = [
     (BatchNorm(epsilon=0.1), IMAGE),
     (BatchNorm(), (2, 2, 17)),
     (Conv2D(16, 3), (8, 8, 16)),
+    (Residual([Dense(4), Tanh(), Dense(5)]), (5,)),
+    (Residual([Conv2D(3, 3, stride=2, padding="same"), SiLU()], shortcut=[Conv2D(3, 1, stride=2)]), IMAGE),
+    (Residual([Conv2D(2, 3, padding="same"), GELU(), Residual([Conv2D(2, 1)])]), IMAGE),
 ]
 
 ROW_BY_ROW = [
@@ -89,6 +93,7 @@ LARGE = [
     (Dropout(0.4), (5001,), 20),
     (GELU(), (1001,), 20),
     (Conv2D(18, 3, padding="same"), (9, 8, 17), 13),
+    (Residual([Conv2D(17, 3, padding="same"), ReLU(), Conv2D(17, 3, padding="same")]), (9, 8, 17), 13),
 ]
 BATCHES = [*LARGE, (BatchNorm(), (9, 11, 33), 23), (BatchNorm(), (9000,), 11), (BatchNorm(), (7,), 6000)]
 

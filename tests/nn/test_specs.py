@@ -25,6 +25,7 @@ SPECS = [
     GlorotUniform(),
     Zeros(),
     *(nn.BatchNorm(), nn.BatchNorm(1e-3, 0.99), nn.GELU(), nn.ELU(0.5), nn.LeakyReLU(0.2), nn.SiLU(), nn.Tanh()),
+    nn.Residual([Dense(4), ReLU()], shortcut=[Dense(4)]),
     *(nn.Sigmoid(), nn.Dirac(), nn.GlorotNormal(), nn.HeNormal(), nn.HeUniform(), nn.LeCunNormal(), nn.Ones()),
 ]
 

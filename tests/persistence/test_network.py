@@ -10,7 +10,7 @@ from crmsprop import nn
 from crmsprop.errors import FileFormatError
 from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, Initializer, Layer, MaxPool2D, Network, ReLU, Zeros
 from crmsprop.persistence import layer_from_config, layer_to_config, network_from_parts, network_to_parts
-from crmsprop.persistence.layers import KNOWN
+from crmsprop.persistence.layers import KNOWN, MAX_PARTS
 
 LAYERS = [
     Conv2D(4, (3, 2), stride=(1, 2), padding="same", l2=0.1),
@@ -25,6 +25,7 @@ LAYERS = [
     *(nn.BatchNorm(0.1, 0.5), nn.GELU(), nn.ELU(0.5), nn.LeakyReLU(0.2), nn.SiLU(), nn.Tanh(), nn.Sigmoid()),
     *(Dense(5, initializer=one) for one in (nn.HeNormal(), nn.HeUniform(), nn.GlorotNormal(), nn.LeCunNormal())),
     *(Dense(5, initializer=one) for one in (nn.Dirac(), nn.Ones())),
+    nn.Residual([Dense(9), nn.BatchNorm(), nn.Residual([ReLU()])], shortcut=[Dense(9)]),
 ]
 
 
@@ -267,3 +268,23 @@ def test_a_negative_variance_is_refused():
     arrays[name][1] = -1e-9
     with pytest.raises(FileFormatError, match=r"running_variance of the model must be at least 0\.0$"):
         network_from_parts(arrays, config)
+
+
+def nested(parts):
+    """A configuration of a residual block with so many layers in it."""
+    return {"class": "Residual", "layers": [{"class": "ReLU"}] * parts, "shortcut": []}
+
+
+def test_the_parts_of_a_layer_are_counted_before_they_are_built():
+    assert len(layer_from_config(nested(MAX_PARTS - 1)).layers) == MAX_PARTS - 1
+    with pytest.raises(FileFormatError, match=f"a layer of the model must have at most {MAX_PARTS} parts, got"):
+        layer_from_config(nested(MAX_PARTS))
+
+
+@pytest.mark.parametrize("deep", [5, 20])
+def test_blocks_that_are_too_deep(deep):
+    config = {"class": "ReLU"}
+    for _ in range(deep):
+        config = {"class": "Residual", "layers": [config], "shortcut": []}
+    with pytest.raises(FileFormatError, match="at most 4 deep"):
+        layer_from_config(config)
