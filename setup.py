@@ -19,6 +19,7 @@ SOURCES = Path("crmsprop/kernels/src")
 # Extensions, each with its C sources.
 TOPICS = {
     **{name: [name] for name in ("rmsprop", "dense", "pool", "elementwise", "activation", "batch_norm", "softmax")},
+    "augment": ["augment"],
     "conv2d": [
         *("conv2d_forward", "conv2d_winograd"),
         *("conv2d_backward", "conv2d_sparse", "conv2d_winograd_backward"),
@@ -28,8 +29,8 @@ REALS = {"f32": "float", "f64": "double"}
 LEVELS = {"baseline": [], "v3": ["-march=x86-64-v3"], "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 # IEEE arithmetic that may be vectorized: no errno, no traps, and nothing of -ffast-math.
 GCC_FLAGS = ["-O3", "-g0", "-std=c11", "-fno-math-errno", "-fno-trapping-math"]
-# RMSprop promises the same bits on every instruction set, so its products may not melt into FMAs.
-CONTRACTION = {"rmsprop": "off"}
+# RMSprop and augmentation promise the same bits on every instruction set, so their products may not melt into FMAs.
+CONTRACTION = {"rmsprop": "off", "augment": "off"}
 
 OPENMP_PROGRAM = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 OPENMP_FLAGS = (["-fopenmp"], ["-Xpreprocessor", "-fopenmp"], ["/openmp"])

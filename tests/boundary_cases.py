@@ -7,6 +7,7 @@ from kernel_calls import COMPILED, REFERENCE
 
 from crmsprop.kernels.geometry import ConvGeometry
 from crmsprop.kernels.rule import RMSpropRates, RMSpropRule
+from crmsprop.kernels.sampling import Sampling
 
 F32, F64, U8, I64 = np.float32, np.float64, np.uint8, np.int64
 GEOMETRY = ConvGeometry(padding=(1, 1, 1, 1), pool=(2, 2), relu=True)
@@ -96,7 +97,8 @@ def pool_backward_arguments():
 
 def cross_entropy_arguments():
     return {"logits": zeros(4, 3), "labels": zeros(4, dtype=I64), "weights": zeros(4), "losses": zeros(4),
-            "hits": zeros(4, dtype=U8), "dlogits": zeros(4, 3), "n_threads": 1}  # fmt: skip
+            "hits": zeros(4, dtype=U8), "dlogits": zeros(4, 3), "n_threads": 1, "others": zeros(4, dtype=I64),
+            "shares": zeros(4), "smoothing": 0.25}  # fmt: skip
 
 
 def pairs(*names):
@@ -106,6 +108,13 @@ def pairs(*names):
 
 def gather_arguments():
     return {"source": zeros(6, 4), "indices": zeros(3, dtype=I64), "out": zeros(3, 4), "scale": 1.0, "n_threads": 1}
+
+
+def augment_arguments():
+    return {"source": zeros(6, 3, 4, 2), "indices": zeros(3, dtype=I64), "maps": zeros(3, 2, 3, dtype=F64),
+            "tones": zeros(3, 2, dtype=F64), "holes": zeros(3, 2, 4, dtype=I64), "hole_values": zeros(2, dtype=F64),
+            "shares": zeros(3, dtype=F64), "out": zeros(3, 3, 4, 2), "sampling": Sampling(), "scale": 1.0,
+            "scratch": zeros(SCRATCH, dtype=F64), "n_threads": 1}  # fmt: skip
 
 
 def activation_arguments():
@@ -172,6 +181,7 @@ CALLS = {
         lambda: {**pairs("params", "averages"), "ema": 0.5, "n_threads": 1}, frozenset({"averages"})
     ),
     "gather": Call(gather_arguments, frozenset({"out"})),
+    "augment": Call(augment_arguments, frozenset({"out"}), frozenset({"tones", "shares"})),
     "softmax": Call(lambda: {"logits": zeros(3, 4), "out": zeros(3, 4), "n_threads": 1}, frozenset({"out"})),
     "cross_entropy": Call(cross_entropy_arguments, frozenset({"losses", "hits", "dlogits"}), frozenset({"dlogits"})),
 }

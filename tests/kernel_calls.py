@@ -14,6 +14,7 @@ import numpy as np
 from crmsprop import kernels
 from crmsprop.kernels import reference
 from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
+from crmsprop.kernels.sampling import Sampling
 
 MODULES = {
     "_rmsprop": (
@@ -30,6 +31,7 @@ MODULES = {
     "_elementwise": ("relu_forward", "relu_backward", "dropout", "gather", "all_finite"),
     "_softmax": ("softmax", "cross_entropy"),
     "_activation": ("activation_forward", "activation_backward"),
+    "_augment": ("augment_scratch", "augment"),
     "_batch_norm": ("batch_norm_scratch", "batch_norm_forward", "batch_norm_apply", "batch_norm_backward"),
 }
 
@@ -238,12 +240,32 @@ def gather(kernel, source, indices, dtype, scale=1.0, n_threads=2):
     return out
 
 
-def cross_entropy(kernel, logits, labels, weights, n_threads=2, gradient=True, shift=0):
+def cross_entropy(
+    kernel, logits, labels, weights, n_threads=2, gradient=True, shift=0, others=None, shares=None, smoothing=0.0
+):
     """Returns losses, hits and dlogits, the last None where it is not wanted."""
     count, dtype = len(logits), logits.dtype
     targets = Out((count,), dtype), Out((count,), np.uint8), Out(logits.shape, dtype) if gradient else None
-    written = call(kernel.cross_entropy, logits, labels, weights, *targets, n_threads, shift=shift)
+    mix = others, shares, smoothing
+    written = call(kernel.cross_entropy, logits, labels, weights, *targets, n_threads, *mix, shift=shift)
     return [*written, None][:3]
+
+
+def augment(
+    kernel, source, indices, maps, dtype, tones=None, holes=None, hole_values=(), shares=None, before=None,
+    sampling=None, scale=1.0, n_threads=2,
+):  # fmt: skip
+    """`source` is not copied, since its strides are part of the test; `before` is what `out` holds before a mix."""
+    content, sampling, dtype = source.tobytes(), sampling or Sampling(), np.dtype(dtype)
+    holes = np.zeros((len(indices), 0, 4), np.int64) if holes is None else holes
+    out = Out((len(indices), *source.shape[1:]), dtype) if before is None else InOut(before)
+    scratch = Out((kernel.augment_scratch(source.shape[1:], sampling, dtype, n_threads),), np.float64)
+    changes = maps, tones, holes, np.array(hole_values, np.float64), shares
+    found, _ = call(
+        lambda *rest: kernel.augment(source, *rest), indices, *changes, out, sampling, scale, scratch, n_threads
+    )
+    assert source.tobytes() == content
+    return found
 
 
 # comparison

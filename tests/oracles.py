@@ -190,14 +190,18 @@ def _softmax_row(row):
     return [value / math.fsum(exponentials) for value in exponentials]
 
 
-def cross_entropy(logits, labels, weights):
+def cross_entropy(logits, labels, weights, others=None, shares=None, smoothing=0.0):
     """Returns losses, hits and the gradient, from finite logits."""
     losses, hits, gradient = np.zeros(len(logits)), np.zeros(len(logits), np.uint8), np.zeros(logits.shape)
     for i, row in enumerate(floats(logits).tolist()):
+        other, share = (labels[i], 1.0) if others is None else (others[i], float(shares[i]))
         largest = max(row)
-        losses[i] = math.log(math.fsum(math.exp(value - largest) for value in row)) + largest - row[labels[i]]
-        hits[i] = row.index(largest) == labels[i]
-        gradient[i] = [float(weights[i]) * (p - (j == labels[i])) for j, p in enumerate(_softmax_row(row))]
+        total = math.log(math.fsum(math.exp(value - largest) for value in row)) + largest
+        target = [share * (j == labels[i]) + (1 - share) * (j == other) for j in range(len(row))]
+        target = [(1 - smoothing) * q + smoothing / len(row) for q in target]
+        losses[i] = math.fsum(q * (total - value) for q, value in zip(target, row, strict=True))
+        hits[i] = row.index(largest) == (labels[i] if share >= 0.5 else other)
+        gradient[i] = [float(weights[i]) * (p - q) for p, q in zip(_softmax_row(row), target, strict=True)]
     return losses, hits, gradient
 
 
@@ -232,3 +236,55 @@ def gather(source, indices, scale):
     rows = floats(source).tolist()
     taken = [rows[index] for index in indices.tolist()]
     return np.array(taken, np.float64).reshape(len(indices), *source.shape[1:]) * scale
+
+
+# augmentation, one pixel after the other
+
+
+def sampled(image, matrix, fill_mode="nearest", fill_value=0.0, interpolation="bilinear"):
+    """The image read at ``matrix @ (row, column, 1)``, and how far each coordinate is from a tie of "nearest"."""
+    height, width, channels = image.shape
+    out, lead = np.zeros(image.shape), np.zeros((height, width))
+    for row in range(height):
+        for column in range(width):
+            y, x = (float(m[0]) * row + float(m[1]) * column + float(m[2]) for m in matrix)
+            lead[row, column] = min(abs(v - math.floor(v) - 0.5) for v in (y, x))
+            for k in range(channels):
+                out[row, column, k] = _read(image[:, :, k], y, x, fill_mode, fill_value, interpolation)
+    return out, lead
+
+
+def _read(plane, y, x, fill_mode, fill_value, interpolation):
+    if interpolation == "nearest":
+        return _pixel(plane, math.floor(y + 0.5), math.floor(x + 0.5), fill_mode, fill_value)
+    top, left = math.floor(y), math.floor(x)
+    corners = [(i, j) for i in (0, 1) for j in (0, 1)]
+    shares = [(1 - abs(y - top - i)) * (1 - abs(x - left - j)) for i, j in corners]
+    values = [_pixel(plane, top + i, left + j, fill_mode, fill_value) for i, j in corners]
+    return math.fsum(share * value for share, value in zip(shares, values, strict=True))
+
+
+def _pixel(plane, row, column, fill_mode, fill_value):
+    height, width = plane.shape
+    if fill_mode == "constant":
+        return float(plane[row, column]) if 0 <= row < height and 0 <= column < width else fill_value
+    inside = _mirrored if fill_mode == "reflect" else _clamped
+    return float(plane[inside(row, height), inside(column, width)])
+
+
+def _clamped(place, size):
+    return min(max(place, 0), size - 1)
+
+
+def _mirrored(place, size):
+    """Step by step, turning round behind the first pixel and behind the last."""
+    while not 0 <= place < size:
+        place = -1 - place if place < 0 else 2 * size - 1 - place
+    return place
+
+
+def toned(image, source, gain, share):
+    """The tones of an image, by the mean of each channel of its source."""
+    means = [math.fsum(floats(source)[..., k].ravel()) / source[..., k].size for k in range(source.shape[2])]
+    out = gain * image + share * np.array(means)
+    return out.clip(0, 255) if source.dtype == np.uint8 else out

@@ -28,6 +28,8 @@ if TYPE_CHECKING or active_kernels == "reference":
         activation_backward,
         activation_forward,
         all_finite,
+        augment,
+        augment_scratch,
         batch_norm_apply,
         batch_norm_backward,
         batch_norm_forward,
@@ -54,6 +56,7 @@ if TYPE_CHECKING or active_kernels == "reference":
     )
 else:
     from crmsprop.kernels._activation import activation_backward, activation_forward
+    from crmsprop.kernels._augment import augment, augment_scratch
     from crmsprop.kernels._batch_norm import (
         batch_norm_apply,
         batch_norm_backward,
@@ -81,6 +84,8 @@ __all__ = [
     "active_isa",
     "active_kernels",
     "all_finite",
+    "augment",
+    "augment_scratch",
     "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_forward",

@@ -19,7 +19,7 @@ from crmsprop.nn.initializers import (
     Zeros,
 )
 from crmsprop.nn.layer import Layer, Own, Parameter, Run, Site
-from crmsprop.nn.losses import Loss, SoftmaxCrossEntropy
+from crmsprop.nn.losses import Loss, MixedLabels, SoftmaxCrossEntropy
 from crmsprop.nn.max_pool2d import MaxPool2D
 from crmsprop.nn.network import Network
 from crmsprop.nn.relu import ReLU
@@ -45,6 +45,7 @@ __all__ = [
     "LeakyReLU",
     "Loss",
     "MaxPool2D",
+    "MixedLabels",
     "Network",
     "Ones",
     "Own",

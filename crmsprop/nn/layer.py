@@ -14,12 +14,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from crmsprop.errors import check_integer
+from crmsprop.kernels.counters import key_of
 from crmsprop.nn.initializers import Initializer
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
-
-_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
@@ -106,18 +105,7 @@ class Run:
 
     def key(self, stream: int) -> int:
         """Key of a stream of random numbers for this pass: 64 mixed bits of (seed, step, stream)."""
-        key = 0
-        for word in (self.seed, self.step, stream):
-            key = _mix((key ^ word) & _MASK)
-        return key
-
-
-def _mix(z: int) -> int:
-    """SplitMix64's step and finalizer (Steele, Lea and Flood, 2014)."""
-    z = (z + 0x9E3779B97F4A7C15) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-    return z ^ (z >> 31)
+        return key_of(self.seed, self.step, stream)
 
 
 class Layer:

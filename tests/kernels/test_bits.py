@@ -91,7 +91,10 @@ def run_elementwise(dtype, **how):
 def run_softmax(dtype, **how):
     logits, weights = normal((401, 13), dtype), normal((401,), dtype, 1)
     labels = np.random.default_rng(2).integers(0, 13, 401)
-    return [elementwise(COMPILED.softmax, logits, **how), *cross_entropy(COMPILED, logits, labels, weights, **how)]
+    plain = cross_entropy(COMPILED, logits, labels, weights, **how)
+    mix = {"others": labels[::-1].copy(), "shares": np.abs(logits[:, 0]) % 1, "smoothing": 0.1}
+    mixed = cross_entropy(COMPILED, logits, labels, weights, **mix, **how)
+    return [elementwise(COMPILED.softmax, logits, **how), *plain, *mixed]
 
 
 def run_winograd(dtype, geometry, **how):

@@ -32,6 +32,9 @@ FREE = {
     ("gather", "source", "as_doubles"),
     ("gather", "out", "as_doubles"),
     ("gather", "source", "longer_along_0"),
+    ("augment", "source", "as_doubles"),
+    ("augment", "out", "as_doubles"),
+    ("augment", "source", "longer_along_0"),
     ("conv2d_forward", "weight", "longer_along_0"),  # a convolution one pixel smaller, pooled to the same
     ("conv2d_forward", "weight", "longer_along_1"),
 }
@@ -181,6 +184,35 @@ def test_an_index_that_is_no_row(bad, place):
         arguments["indices"][place] = bad
 
     assert both("gather", spoil) == (IndexError, f"indices[{place}] must be in [0, 6), got {bad}")
+
+
+@pytest.mark.parametrize("bad", [-1, 3, 2**40, -(2**63)])
+def test_another_label_that_is_no_class(bad):
+    def spoil(arguments):
+        arguments["others"][2] = bad
+
+    assert both("cross_entropy", spoil) == (ValueError, f"others[2] must be in [0, 3), got {bad}")
+
+
+@pytest.mark.parametrize("bad", [-0.5, 1.5, np.nan, np.inf])
+def test_a_share_of_a_label_that_is_none(bad):
+    def spoil(arguments):
+        arguments["shares"][1] = bad
+
+    assert both("cross_entropy", spoil) == (ValueError, f"shares[1] must be in [0, 1], got {bad}")
+
+
+@pytest.mark.parametrize("given", ["others", "shares"])
+def test_a_second_label_and_no_share_or_the_reverse(given):
+    other = "shares" if given == "others" else "others"
+    kind, message = both("cross_entropy", lambda arguments: arguments.update({other: None}))
+    assert (kind, message) == (TypeError, f"others and shares must be given together, got only {given}")
+
+
+@pytest.mark.parametrize("smoothing", [1.0, -0.25, np.nan])
+def test_a_smoothing_out_of_range(smoothing):
+    found = both("cross_entropy", lambda arguments: arguments.update(smoothing=smoothing))
+    assert found == (ValueError, f"smoothing must be in [0, 1), got {smoothing}")
 
 
 @pytest.mark.parametrize("rate", [1.0, -0.25, 1.5, np.inf, np.nan, 1])

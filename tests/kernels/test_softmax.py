@@ -91,6 +91,58 @@ def test_a_weight_scales_the_gradient_and_not_the_loss(kernel, dtype):
     assert not np.any(weighted[2][0])
 
 
+# two labels a row, and smoothing
+
+SMOOTHINGS = [0.0, 0.1, 0.9]
+
+
+def mix(shape, dtype):
+    """Other labels, some of them the same as the first, and shares with both ends and the middle."""
+    rng = np.random.default_rng([*shape, 1])
+    shares = rng.random(shape[0])
+    shares[:3] = (0.0, 1.0, 0.5)[: len(shares)]
+    return rng.integers(0, shape[1], shape[0]), shares.astype(dtype)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_two_labels_and_smoothing(kernel, dtype, shape, smoothing):
+    others, shares = mix(shape, dtype)
+    losses, hits, dlogits = cross_entropy(
+        kernel, *operands(shape, dtype), others=others, shares=shares, smoothing=smoothing
+    )
+    oracle = oracles.cross_entropy(*operands(shape, dtype), others, shares, smoothing)
+    assert_close(losses, oracle[0], scale=1.0)
+    assert_close(dlogits, oracle[2], scale=1.0)
+    np.testing.assert_array_equal(hits, oracle[1])
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_smoothing_alone(kernel, dtype, smoothing):
+    losses, hits, dlogits = cross_entropy(kernel, *operands((17, 10), dtype), smoothing=smoothing)
+    oracle = oracles.cross_entropy(*operands((17, 10), dtype), smoothing=smoothing)
+    assert_close(losses, oracle[0], scale=1.0)
+    assert_close(dlogits, oracle[2], scale=1.0)
+    np.testing.assert_array_equal(hits, oracle[1])
+
+
+def test_a_share_of_one_is_one_label_to_the_bit(kernel, dtype):
+    logits, labels, weights = operands((33, 10), dtype)
+    mixed = cross_entropy(kernel, logits, labels, weights, others=labels[::-1].copy(), shares=np.ones(33, dtype))
+    for got, plain in zip(mixed, cross_entropy(kernel, logits, labels, weights), strict=True):
+        np.testing.assert_array_equal(got, plain)
+
+
+def test_a_label_without_a_share_may_have_probability_zero(kernel, dtype):
+    logits = np.array([[-np.inf, 0.0, 0.0]] * 3, dtype)
+    first, second = np.array([0, 1, 0]), np.array([1, 0, 2])
+    losses, _, _ = cross_entropy(
+        kernel, logits, first, np.ones(3, dtype), others=second, shares=np.array([0, 1, 0.5], dtype)
+    )
+    assert_close(losses[:2], np.log([2.0, 2.0]))
+    assert losses[2] == np.inf
+
+
 # values that are no ordinary numbers
 
 LABELS = np.array([0, 1, 2])

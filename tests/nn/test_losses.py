@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gradcheck import assert_gradient
 
-from crmsprop.nn import SoftmaxCrossEntropy
+from crmsprop.nn import MixedLabels, SoftmaxCrossEntropy
 
 LOSS = SoftmaxCrossEntropy()
 
@@ -122,3 +122,61 @@ def test_a_label_that_is_no_class_is_refused(label):
     labels[3] = label
     with pytest.raises(ValueError, match="labels"):
         evaluate(logits, labels, weights)
+
+
+# smoothing and mixed labels: means of -log(p), written out
+
+
+def mean_loss(logits, weights, target):
+    """Sum of weights * -sum(q log p)."""
+    return float(-((log_softmax(logits) * target).sum(axis=1) * weights).sum())
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5, 0.99])
+@pytest.mark.parametrize("classes", [1, 2, 10])
+def test_smoothing_against_the_formula(smoothing, classes):
+    logits, labels, weights = case(7, classes)
+    loss = SoftmaxCrossEntropy(smoothing)
+    result = loss.evaluate(logits, labels, weights, None, loss.memory(7, np.float64), 1)
+    target = (1 - smoothing) * np.eye(classes)[labels] + smoothing / classes
+    assert result.loss == pytest.approx(mean_loss(logits, weights, target), rel=1e-12, abs=1e-14)
+    assert result.hits == evaluate(logits, labels, weights).hits
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_a_mix_is_the_mean_of_both_losses(smoothing):
+    logits, labels, weights = case(8)
+    others, shares = np.array([0, 1, 2, 3, 4, 0, 1, 2]), np.array([0.0, 0.1, 0.4, 0.5, 0.6, 0.9, 0.99, 1.0])
+    loss = SoftmaxCrossEntropy(smoothing)
+
+    def one(i, target):
+        row = slice(i, i + 1)
+        return loss.evaluate(logits[row], target[row], weights[row], None, loss.memory(1, np.float64), 1)
+
+    result = [[one(i, target) for i in range(8)] for target in (labels, others)]
+    mixed = loss.evaluate(logits, MixedLabels(labels, others, shares), weights, None, loss.memory(8, np.float64), 1)
+    expected = sum(share * a.loss + (1 - share) * b.loss for share, a, b in zip(shares, *result, strict=True))
+    assert mixed.loss == pytest.approx(expected, rel=1e-12)
+    hits = sum((a if share >= 0.5 else b).hits for share, a, b in zip(shares, *result, strict=True))
+    assert mixed.hits == pytest.approx(hits, rel=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_gradient_of_soft_targets_by_differences(smoothing, mixed):
+    logits, labels, weights = case()
+    shares = np.array([0.0, 0.2, 0.5, 0.7, 1.0, 0.9])
+    target = MixedLabels(labels, np.array([0, 1, 2, 3, 4, 0]), shares) if mixed else labels
+    loss, gradient = SoftmaxCrossEntropy(smoothing), np.full_like(logits, np.nan)
+    memory = loss.memory(6, np.float64)
+    loss.evaluate(logits, target, weights, gradient, memory, 1)
+    assert_gradient(lambda: loss.evaluate(logits, target, weights, None, memory, 1).loss, logits, gradient)
+    np.testing.assert_allclose(gradient.sum(axis=1), 0, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"), [(1.0, ValueError), (-0.1, ValueError), (np.nan, ValueError), ("0", TypeError)]
+)
+def test_a_smoothing_that_is_none(bad, error):
+    with pytest.raises(error, match=r"label_smoothing must be .*in \[0, 1\), got "):
+        SoftmaxCrossEntropy(bad)

@@ -7,6 +7,7 @@ memory, from the ``*_scratch`` function of the same name; the twins need none.
 """
 
 from crmsprop.kernels.reference.activation import activation_backward, activation_forward
+from crmsprop.kernels.reference.augment import augment, augment_scratch
 from crmsprop.kernels.reference.batch_norm import (
     batch_norm_apply,
     batch_norm_backward,
@@ -32,6 +33,8 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "all_finite",
+    "augment",
+    "augment_scratch",
     "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_forward",

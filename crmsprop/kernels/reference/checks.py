@@ -317,7 +317,15 @@ def check_gather(source: Array, indices: Array, out: Array) -> None:
 
 
 def check_cross_entropy(
-    logits: Array, labels: Array, weights: Array, losses: Array, hits: Array, dlogits: Array | None
+    logits: Array,
+    labels: Array,
+    weights: Array,
+    losses: Array,
+    hits: Array,
+    dlogits: Array | None,
+    others: Array | None,
+    shares: Array | None,
+    smoothing: float,
 ) -> None:
     """Operands and targets of cross_entropy."""
     real = real_of(logits, "logits")
@@ -328,11 +336,35 @@ def check_cross_entropy(
     writes(hits, "hits", UINT8, 1)
     for array, name in ((labels, "labels"), (weights, "weights"), (losses, "losses"), (hits, "hits")):
         sized(array, name, 0, logits.shape[0])
-    for i, label in enumerate(labels):
-        if not 0 <= label < logits.shape[1]:
-            raise ValueError(f"labels[{i}] must be in [0, {logits.shape[1]}), got {label}")
+    _check_labels(labels, "labels", logits.shape[1])
+    _check_mix(others, shares, smoothing, real, logits.shape)
     if dlogits is not None:
         writes(dlogits, "dlogits", real, 2)
         same_shape(dlogits, "dlogits", logits, "logits")
-    names = ("dlogits", "losses", "hits", "logits", "labels", "weights")
-    separate(names, (dlogits, losses, hits, logits, labels, weights), 3)
+    names = ("dlogits", "losses", "hits", "logits", "labels", "weights", "others", "shares")
+    separate(names, (dlogits, losses, hits, logits, labels, weights, others, shares), 3)
+
+
+def _check_mix(others: Array | None, shares: Array | None, smoothing: float, real: np.dtype[Any], shape: Shape) -> None:
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing must be in [0, 1), got {float(smoothing)}")
+    if (others is None) != (shares is None):
+        raise TypeError(
+            f"others and shares must be given together, got only {'shares' if others is None else 'others'}"
+        )
+    if others is None or shares is None:
+        return
+    reads(others, "others", INT64, 1)
+    reads(shares, "shares", real, 1)
+    sized(others, "others", 0, shape[0])
+    sized(shares, "shares", 0, shape[0])
+    _check_labels(others, "others", shape[1])
+    for i, share in enumerate(shares):
+        if not 0 <= share <= 1:
+            raise ValueError(f"shares[{i}] must be in [0, 1], got {float(share)}")
+
+
+def _check_labels(labels: Array, name: str, classes: int) -> None:
+    for i, label in enumerate(labels):
+        if not 0 <= label < classes:
+            raise ValueError(f"{name}[{i}] must be in [0, {classes}), got {label}")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from crmsprop.kernels.counters import bits_of
 from crmsprop.kernels.reference import checks
 from crmsprop.kernels.reference.checks import Array, silent
 
@@ -27,7 +28,7 @@ def dropout(x: Array, out: Array, rate: float, key: int, n_threads: int) -> None
     """
     checks.check_rate(rate)
     checks.check_map(x, "x", out)
-    bits = _hash(np.uint64(key), np.arange((x.size + 1) // 2, dtype=np.uint64))
+    bits = bits_of(key, np.arange((x.size + 1) // 2, dtype=np.uint64))
     halves = np.stack([bits & np.uint64(0xFFFFFFFF), bits >> np.uint64(32)], axis=1).ravel()[: x.size]
     keep = (halves >= np.uint64(rate * 2.0**32)).reshape(x.shape)
     out[...] = np.where(keep, x * x.dtype.type(1 / (1 - rate)), x.dtype.type(0))
@@ -49,10 +50,3 @@ def all_finite(x: Array) -> bool:
 def cut_off(values: Array) -> None:
     """values = max(values, 0), in place; a NaN stays a NaN."""
     values[values < 0] = 0
-
-
-def _hash(key: np.uint64, counters: Array) -> Array:
-    z = key + (counters + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))

@@ -1,6 +1,7 @@
 /* Softmax, and its cross-entropy with value and gradient in one visit to a row.
  *
- * The row's maximum is subtracted first, so that exp never overflows. loss = log(sum exp(z - max)) - (z_label - max).
+ * The row's maximum is subtracted first, so that exp never overflows. loss = log(sum exp(z - max)) - sum of q (z - max),
+ * where q is the target's distribution: the label, or two labels with their shares, and a smoothing spread over all classes.
  * A NaN in a row makes its loss NaN: the training loop stops on it.
  *
  * Up to FEW classes go LANES rows at a time, a row to a lane: one exp then serves as many rows, and nothing waits for a
@@ -114,10 +115,50 @@ static real sum_of_exponentials(const real *row, real largest, isize classes)
     return sum;
 }
 
-/* Rows, each with its label and weight, and what their cross-entropy is written to; gradient may be NULL. */
+/* share * value, and 0 of what is not there, even of -inf */
+ALWAYS_INLINE real part(real share, real value) { return share == 0 ? (real)0 : share * value; }
+
+static real mean_above(const real *row, real largest, isize classes)
+{
+    real sum = 0;
+    for (isize j = 0; j < classes; j++)
+        sum += row[j] - largest;
+    return sum / (real)classes;
+}
+
+/* Mean of z - max under the target's distribution. */
+static real expected(const crm_targets *t, isize i, const real *row, real largest, isize classes)
+{
+    real value = row[t->labels[i]] - largest, smoothing = (real)t->smoothing;
+    if (t->others) {
+        real share = ((const real *)t->shares)[i];
+        value = part(share, value) + part(1 - share, row[t->others[i]] - largest);
+    }
+    return smoothing == 0 ? value : (1 - smoothing) * value + smoothing * mean_above(row, largest, classes);
+}
+
+/* gradient -= weight * the target's distribution */
+static void subtract_target(const crm_targets *t, isize i, real *gradient, real weight, isize classes)
+{
+    const real share = t->others ? ((const real *)t->shares)[i] : (real)1, rest = (real)(1 - t->smoothing) * weight;
+    for (isize j = 0; j < classes && t->smoothing > 0; j++)
+        gradient[j] -= weight * (real)(t->smoothing / (double)classes);
+    gradient[t->labels[i]] -= rest * share;
+    if (t->others)
+        gradient[t->others[i]] -= rest * (1 - share);
+}
+
+/* The label whose prediction is a hit: of two the one with the larger share. */
+static int64_t main_label(const crm_targets *t, isize i)
+{
+    return t->others && ((const real *)t->shares)[i] < (real)0.5 ? t->others[i] : t->labels[i];
+}
+
+/* Rows from number `first` on, and what their cross-entropy is written to; gradient may be NULL. */
 typedef struct {
     const real *logits, *weights;
-    const int64_t *labels;
+    const crm_targets *targets;
+    isize first;
     real *losses, *gradient;
     unsigned char *hits;
 } labelled;
@@ -131,8 +172,9 @@ static void cross_entropy_of_few(labelled rows, isize classes, isize count)
     store(largest, g.largest);
     store(sum, g.sum);
     for (isize i = 0; i < count; i++) {
-        rows.losses[i] = logarithm(sum[i]) - (rows.logits[i * classes + rows.labels[i]] - largest[i]);
-        rows.hits[i] = g.best[i] == (real)rows.labels[i];
+        rows.losses[i] =
+            logarithm(sum[i]) - expected(rows.targets, rows.first + i, rows.logits + i * classes, largest[i], classes);
+        rows.hits[i] = g.best[i] == (real)main_label(rows.targets, rows.first + i);
     }
     if (!rows.gradient)
         return;
@@ -141,31 +183,32 @@ static void cross_entropy_of_few(labelled rows, isize classes, isize count)
         g.column[j] *= factor;
     write_group(&g, rows.gradient, count, classes);
     for (isize i = 0; i < count; i++)
-        rows.gradient[i * classes + rows.labels[i]] -= rows.weights[i];
+        subtract_target(rows.targets, rows.first + i, rows.gradient + i * classes, rows.weights[i], classes);
 }
 
 static void cross_entropy_of_one(labelled row, isize classes)
 {
-    isize best = first_largest(row.logits, classes), label = (isize)row.labels[0];
+    isize best = first_largest(row.logits, classes);
     real sum = row.gradient ? exponentials(row.logits, row.gradient, row.logits[best], classes)
                             : sum_of_exponentials(row.logits, row.logits[best], classes);
-    row.losses[0] = logarithm(sum) - (row.logits[label] - row.logits[best]);
-    row.hits[0] = best == label;
+    row.losses[0] = logarithm(sum) - expected(row.targets, row.first, row.logits, row.logits[best], classes);
+    row.hits[0] = best == main_label(row.targets, row.first);
     if (!row.gradient)
         return;
     for (isize j = 0; j < classes; j++)
         row.gradient[j] *= row.weights[0] / sum;
-    row.gradient[label] -= row.weights[0];
+    subtract_target(row.targets, row.first, row.gradient, row.weights[0], classes);
 }
 
-static void cross_entropy(const void *logits, const int64_t *labels, const void *weights, void *losses,
+static void cross_entropy(const void *logits, const crm_targets *t, const void *weights, void *losses,
                           unsigned char *hits, void *dlogits, isize classes, isize begin, isize end)
 {
     const isize step = classes <= FEW ? LANES : 1;
     for (isize i = begin; i < end; i += step) {
         labelled rows = {.logits = (const real *)logits + i * classes,
                          .weights = (const real *)weights + i,
-                         .labels = labels + i,
+                         .targets = t,
+                         .first = i,
                          .losses = (real *)losses + i,
                          .gradient = dlogits ? (real *)dlogits + i * classes : NULL,
                          .hits = hits + i};
