@@ -9,6 +9,7 @@ from numpydoc.validate import validate
 #: Where the public names live.
 PACKAGES = (
     "crmsprop",
+    "crmsprop.augment",
     "crmsprop.callbacks",
     "crmsprop.cli",
     "crmsprop.datasets",

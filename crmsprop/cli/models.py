@@ -34,6 +34,8 @@ def make_job(options: argparse.Namespace, data: Data) -> Job:
     given = given_parameters(options)
     parameters = {**recipe.parameters, **given}
     _check_given(name, given, parameters)
+    if parameters.get("augmentation") is not None and not data.holds_images:
+        raise UsageError(f"--augment needs images, got rows of {data.X.shape[1]} features: give --image-shape")
     estimator = _make_estimator(name, parameters, data)
     if not recipe.validates_on_last:
         return Job(estimator, {"X": data.X, "y": data.y})

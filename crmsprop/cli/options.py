@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
+from crmsprop.cli.augmentations import OPERATIONS, parse_augmentation
 from crmsprop.cli.recipes import RECIPES
 from crmsprop.cli.schedules import GRAMMAR, parse_schedule
 
@@ -74,6 +75,15 @@ TRAINING = (
     Option("centered", "divide by the gradient's standard deviation, in place of its root mean square", bool),
     Option("l2", "L2 penalty: adds F * weight to the gradient of each weight", float, "F"),
     Option(
+        "augmentation",
+        f"what is done to each image in each epoch, joined by +: {', '.join(OPERATIONS)}, with their parameters as in "
+        'crmsprop.augment, such as "flip + rotation:15 + translation:0.1,fill_mode=reflect"',
+        parse_augmentation,
+        "NAME[:VALUE,...]",
+        flag="--augment",
+    ),
+    Option("label_smoothing", "share of each label that is spread over all classes, in [0, 1)", float, "F"),
+    Option(
         "validation_fraction",
         "share of the training data that is held out to watch the training, in (0, 1), or none: the same share of each "
         "class; for reference the last samples",
@@ -90,7 +100,12 @@ TRAINING = (
     Option("patience", "epochs without improvement that early stopping bears", int),
     Option("min_delta", "what has to be exceeded to count as an improvement, at least 0", float, "F"),
     Option("restore_best", "with early stopping, end with the weights of the best epoch", bool),
-    Option("random_state", "seed of weights, held-out samples, order of samples and dropout", int, flag="--seed"),
+    Option(
+        "random_state",
+        "seed of weights, held-out samples, order of samples, dropout and augmentation",
+        int,
+        flag="--seed",
+    ),
     Option(
         "n_threads",
         "threads to use; the number never changes the result",

@@ -35,6 +35,8 @@ examples:
       A product of two schedules.
   crmsprop train --schedule "warmup:epochs=3 then@3 cosine"
       One schedule for three epochs, and then another.
+  crmsprop train --data cifar10 --augment "flip + rotation:15 + translation:0.1 + zoom:0.1"
+      Other images in every epoch.
 
 then, in Python:
   model = crmsprop.load("crmsprop-run/model.crms")

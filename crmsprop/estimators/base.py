@@ -100,6 +100,9 @@ class NetworkEstimator(FittedNetwork):
         if self._takes_images or image_shape:
             X, image_shape = rows_of_images(X, image_shape)
         X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=False)
+        if image_shape is None and self.augmentation is not None:
+            wanted = "augmentation must be None unless X has shape (n, height, width[, channels]) or image_shape is set"
+            raise ValueError(f"{wanted}, got {self.augmentation!r:.100} for rows of {X.shape[1]} features")
         if image_shape is None and self._rows_are_images:
             image_shape = (1, X.shape[1], 1)
         if image_shape is not None:

@@ -1,5 +1,6 @@
 """What classifiers add: labels, probabilities, accuracy."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,14 @@ from sklearn.utils.validation import column_or_1d
 from crmsprop.estimators.base import NetworkEstimator
 from crmsprop.estimators.inputs import Array
 from crmsprop.nn import Loss, SoftmaxCrossEntropy
+from crmsprop.training import Plan
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class NetworkClassifierBase(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     """Base of the classifiers: a softmax over the classes and its cross-entropy."""
 
-    classes_: Array
+    label_smoothing: float = 0.0
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each sample.
@@ -73,4 +76,8 @@ class NetworkClassifierBase(ClassifierMixin, NetworkEstimator):  # type: ignore[
         return len(self.classes_)
 
     def _loss(self) -> Loss:
-        return SoftmaxCrossEntropy()
+        return SoftmaxCrossEntropy(self.label_smoothing)
+
+    def _plan(self, seed: int) -> Plan:
+        self._loss()
+        return super()._plan(seed)

@@ -37,6 +37,9 @@ class CNNClassifier(NetworkClassifierBase):
     image_shape : tuple of int or None, default=None
         (height, width[, channels]) where X holds flat rows; None takes it from X, and a flat row for a 1 x n x 1 image.
     <training parameters>
+    label_smoothing : float, default=0.0
+        Share of each label that is spread over all classes, in [0, 1): the loss, that of validation too, is the
+        cross-entropy for ``(1 - label_smoothing) * one_hot(label) + label_smoothing / n_classes``.
 
     Attributes
     ----------

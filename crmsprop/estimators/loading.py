@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from crmsprop.augment import augmentation_from_config
 from crmsprop.errors import FileFormatError
 from crmsprop.estimators.cnn import CNNClassifier
 from crmsprop.estimators.inputs import Array, checked_image_shape
@@ -99,6 +100,7 @@ def _parameters_from_config(kind: type[Any], parameters: Any) -> dict[str, Any]:
         raise FileFormatError(f"its parameters must be those of {kind.__name__}, got {parameters!r:.200}")
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in parameters.items()}
     values["schedule"] = schedule_from_config(parameters["schedule"])
+    values["augmentation"] = augmentation_from_config(parameters["augmentation"])
     if "layers" in parameters:
         values["layers"] = _layers_from_config(parameters["layers"])
     return values

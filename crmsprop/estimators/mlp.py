@@ -26,6 +26,9 @@ class MLPClassifier(NetworkClassifierBase):
     image_shape : tuple of int or None, default=None
         (height, width[, channels]) of images; uint8 images are then scaled by 1/255. None for plain rows.
     <training parameters>
+    label_smoothing : float, default=0.0
+        Share of each label that is spread over all classes, in [0, 1): the loss, that of validation too, is the
+        cross-entropy for ``(1 - label_smoothing) * one_hot(label) + label_smoothing / n_classes``.
 
     Attributes
     ----------

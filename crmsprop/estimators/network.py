@@ -26,6 +26,9 @@ class NetworkClassifier(NetworkClassifierBase):
         (height, width[, channels]) where X holds flat rows of images; None takes arrays of shape (n_samples, height,
         width[, channels]) for images and flat rows for plain numbers. uint8 images are scaled by 1/255.
     <training parameters>
+    label_smoothing : float, default=0.0
+        Share of each label that is spread over all classes, in [0, 1): the loss, that of validation too, is the
+        cross-entropy for ``(1 - label_smoothing) * one_hot(label) + label_smoothing / n_classes``.
 
     Attributes
     ----------

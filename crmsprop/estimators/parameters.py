@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from crmsprop import kernels
+from crmsprop.augment import Augmentation
 from crmsprop.callbacks import Callback, EarlyStopping
 from crmsprop.errors import check_bool, check_integer, check_real
 from crmsprop.optimizer import RMSprop
@@ -53,6 +54,9 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         Passes over the training data, at least 1.
     batch_size : int, default=32
         Samples a step, at least 1.
+    augmentation : Augmentation or None, default=None
+        What is done to each image in each epoch, such as ``Flip() + Rotation(15)``, see crmsprop.augment; images that
+        validate stay as they are.
     validation_fraction : float or None, default=None
         Share of the samples held out for validation, stratified by class, in (0, 1); None for none, or for a tenth
         with `early_stopping` on a validation column.
@@ -69,7 +73,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     dtype : {"float32", "float64"} or None, default=None
         What the network computes in; None for float32 on uint8 and float32 input, else float64.
     random_state : int, RandomState or None, default=None
-        What weights, held-out samples, order of samples and dropout are drawn from.
+        What weights, held-out samples, order of samples, dropout and augmentation are drawn from.
     n_threads : int or None, default=None
         None for every core that the process may use. The number never changes a bit of the result.
     callbacks : sequence of Callback or None, default=None
@@ -82,7 +86,8 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     network_ : Network
         Layers and parameters.
     history_ : dict of lists
-        One value an epoch: epoch, loss, val_loss, accuracy, val_accuracy, learning_rate, seconds.
+        One value an epoch: epoch, loss, val_loss, accuracy, val_accuracy, learning_rate, seconds. The training loss and
+        accuracy are those of the samples as they trained, with dropout, augmentation and mixed labels.
     n_epochs_ : int
         Epochs trained.
     best_epoch_ : int
@@ -100,6 +105,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     l2: float = 0.0
     max_epochs: int = 30
     batch_size: int = 32
+    augmentation: Augmentation | None = None
     validation_fraction: float | None = None
     early_stopping: bool = False
     monitor: str = "val_loss"
@@ -118,6 +124,9 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         check_integer("verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0)
         if self.validation_fraction is not None:
             check_real("validation_fraction", self.validation_fraction, "(0, 1)")
+        if not isinstance(self.augmentation, Augmentation | None):
+            wanted = "augmentation must be None or one of crmsprop.augment, such as Flip() + Rotation(15)"
+            raise TypeError(f"{wanted}, got {self.augmentation!r:.100}")
         self._check_callbacks()
         self._stopping()
         optimizer = self._optimizer([])
@@ -127,6 +136,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
             as_schedule(self.schedule, optimizer.learning_rate),
             seed,
             kernels.effective_n_threads(self.n_threads),
+            self.augmentation,
         )
 
     def _stopping(self) -> EarlyStopping:

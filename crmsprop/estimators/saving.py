@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from crmsprop.augment import augmentation_to_config
 from crmsprop.errors import warn_user
 from crmsprop.estimators.inputs import Array
 from crmsprop.files import DTYPE_NAMES, write_container
@@ -18,7 +19,7 @@ from crmsprop.schedules import schedule_to_config
 KIND = "model"
 
 #: Parameters that are stored as configurations of their own.
-OBJECTS = ("schedule", "layers")
+OBJECTS = ("schedule", "augmentation", "layers")
 
 #: Parameters that hold live objects: a file cannot bring them back.
 NOT_STORED = ("callbacks",)
@@ -49,6 +50,7 @@ def save(
 def _parameters_to_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
     stored = {name: value for name, value in parameters.items() if name not in NOT_STORED}
     stored["schedule"] = schedule_to_config(stored["schedule"])
+    stored["augmentation"] = augmentation_to_config(stored["augmentation"])
     if not isinstance(stored["random_state"], (int, np.integer, type(None))):
         warn_user("random_state is a generator, whose state is not saved: it loads as None")
         stored["random_state"] = None

@@ -1,4 +1,4 @@
-"""Turns a data set into batches: shuffled by seed and epoch, gathered and scaled into one reused buffer."""
+"""Turns a data set into batches: shuffled by seed and epoch, gathered, augmented and scaled into one reused buffer."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crmsprop import kernels
+from crmsprop.augment import Augmentation
+from crmsprop.augment.batches import BLOCK, Augmenter, Drawn
+from crmsprop.nn import MixedLabels
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -45,14 +48,14 @@ class Batch(NamedTuple):
     Attributes
     ----------
     x : ndarray of shape (n, *input_shape)
-    target : ndarray of shape (n, ...)
+    target : ndarray of shape (n, ...), or MixedLabels
     weights : ndarray of shape (n,)
     total_weight : float
         Sum of `weights`.
     """
 
     x: Array
-    target: Array
+    target: Any
     weights: Array
     total_weight: float
 
@@ -75,9 +78,13 @@ class Batches:
     dtype : {float32, float64}
         Of the batches.
     n_threads : int
+    augmentation : Augmentation or None, default=None
+        What `shuffled` does to images; `in_order` leaves them as they are.
     """
 
-    def __init__(self, data: DataSet, batch_size: int, dtype: Any, n_threads: int) -> None:
+    def __init__(
+        self, data: DataSet, batch_size: int, dtype: Any, n_threads: int, augmentation: Augmentation | None = None
+    ) -> None:
         self.data = data
         self.batch_size = min(batch_size, max(data.n_samples, 1))
         self._n_threads = n_threads
@@ -85,6 +92,9 @@ class Batches:
         self._target = np.empty((self.batch_size, *data.target.shape[1:]), data.target.dtype)
         self._weights = np.ones(self.batch_size, dtype)
         self._cuts: dict[int, _Cut] = {}
+        self._augmenter = None
+        if augmentation is not None:
+            self._augmenter = Augmenter(augmentation, data.x, data.rows, data.scale, dtype, n_threads)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -93,7 +103,8 @@ class Batches:
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Yield the batches of an epoch, in an order that (seed, epoch) alone decides."""
         generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-        return self._cut(generator.permutation(self._rows()))
+        order = generator.permutation(self._rows())
+        return self._cut(order) if self._augmenter is None else self._augmented(self._augmenter, order, seed, epoch)
 
     def in_order(self) -> Iterator[Batch]:
         """Yield the batches in the order of the data."""
@@ -106,16 +117,55 @@ class Batches:
         for start in range(0, len(order), self.batch_size):
             yield self._fill(order[start : start + self.batch_size])
 
+    def _augmented(self, augmenter: Augmenter, order: Array, seed: int, epoch: int) -> Iterator[Batch]:
+        at_once = -(-BLOCK // self.batch_size) * self.batch_size
+        for start in range(0, len(order), at_once):
+            drawn = augmenter.draw(order[start : start + at_once], seed, epoch)
+            for first in range(0, len(drawn.rows), self.batch_size):
+                part = drawn.part(first, first + self.batch_size)
+                x = self._x[: len(part.rows)]
+                augmenter.fill(part, x)
+                yield self._with_targets(x, part.rows) if part.other is None else self._with_mixed_targets(x, part)
+
     def _fill(self, rows: Array) -> Batch:
+        x = self._cut_to(len(rows)).x
+        kernels.gather(self.data.x, rows, x, self.data.scale, self._n_threads)
+        return self._with_targets(x, rows)
+
+    def _with_targets(self, x: Array, rows: Array) -> Batch:
         n = len(rows)
-        cut = self._cuts.get(n) or self._cut_to(n)
-        kernels.gather(self.data.x, rows, cut.x, self.data.scale, self._n_threads)
-        self.data.target.take(rows, 0, cut.target, "clip")
+        _, target, weights = self._cut_to(n)
+        self.data.target.take(rows, 0, target, "clip")
         if self.data.weights is None:
-            return Batch(*cut, float(n))
-        self.data.weights.take(rows, 0, cut.weights, "clip")
-        return Batch(*cut, float(np.sum(cut.weights, dtype=np.float64)))
+            return Batch(x, target, weights, float(n))
+        self.data.weights.take(rows, 0, weights, "clip")
+        return Batch(x, target, weights, float(np.sum(weights, dtype=np.float64)))
 
     def _cut_to(self, n: int) -> _Cut:
-        self._cuts[n] = cut = _Cut(self._x[:n], self._target[:n], self._weights[:n])
+        cut = self._cuts.get(n)
+        if cut is None:
+            cut = self._cuts[n] = _Cut(self._x[:n], self._target[:n], self._weights[:n])
         return cut
+
+    def _with_mixed_targets(self, x: Array, drawn: Drawn) -> Batch:
+        """Both labels of each sample with their shares, or the mean of both numbers; and the mean weight."""
+        assert drawn.other is not None
+        assert drawn.shares is not None
+        n, rows, others, shares = len(x), drawn.rows, drawn.other.rows, drawn.shares
+        target, other = self.data.target[rows], self.data.target[others]
+        weights, total = self._weights[:n], float(n)
+        if self.data.weights is not None:
+            weights[...] = shares * self.data.weights[rows] + (1.0 - shares) * self.data.weights[others]
+            total = float(np.sum(weights, dtype=np.float64))
+        if target.dtype.kind == "f":
+            share = shares.reshape(-1, *[1] * (target.ndim - 1))
+            return Batch(x, (share * target + (1.0 - share) * other).astype(target.dtype), weights, total)
+        return Batch(x, MixedLabels(target, other, self._label_shares(rows, others, shares)), weights, total)
+
+    def _label_shares(self, rows: Array, others: Array, shares: Array) -> Array:
+        """Share of the first label in the loss: by the share of its image times the weight of its sample."""
+        found = shares.astype(self._x.dtype)
+        if self.data.weights is not None:
+            first, second = shares * self.data.weights[rows], (1.0 - shares) * self.data.weights[others]
+            np.divide(first, first + second, out=found, where=first + second > 0, casting="same_kind")
+        return found

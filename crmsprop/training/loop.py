@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from crmsprop.augment import Augmentation
 from crmsprop.errors import DivergenceError
 from crmsprop.nn import Loss, Network, Run
 from crmsprop.optimizer import RMSprop
@@ -31,8 +32,10 @@ class Plan:
     schedule : Schedule
         Ready to be called: its factor multiplies the optimizer's learning rate.
     seed : int
-        What the order of the samples and the dropout are drawn from.
+        What the order of the samples, the dropout and the augmentation are drawn from.
     n_threads : int
+    augmentation : Augmentation or None, default=None
+        What is done to the images that train.
     """
 
     max_epochs: int
@@ -40,6 +43,7 @@ class Plan:
     schedule: Schedule
     seed: int
     n_threads: int
+    augmentation: Augmentation | None = None
 
 
 @dataclass
@@ -113,7 +117,7 @@ class _Loop:
         network, plan = training.network, training.plan
         self.training = training
         self._network, self._loss, self._optimizer, self._plan = network, loss, training.optimizer, plan
-        self._batches = Batches(data, plan.batch_size, network.dtype, plan.n_threads)
+        self._batches = Batches(data, plan.batch_size, network.dtype, plan.n_threads, plan.augmentation)
         self._workspace = network.workspace(self._batches.batch_size, plan.n_threads, training=True)
         self._memory = loss.memory(self._batches.batch_size, network.dtype)
         self._row_weights = np.empty(self._batches.batch_size, network.dtype)

@@ -7,6 +7,7 @@ import pytest
 
 import crmsprop.estimators.base
 from crmsprop import CNNClassifier, MLPClassifier
+from crmsprop.augment import Flip
 from crmsprop.callbacks import Callback, EarlyStopping
 from crmsprop.estimators import MLPClassifier as Same
 from crmsprop.schedules import StepDecay
@@ -38,6 +39,12 @@ BOTH = [
     ("max_epochs", 2.0, "max_epochs must be an integer of at least 1, got 2.0"),
     ("batch_size", 0, "batch_size must be at least 1, got 0"),
     ("batch_size", "auto", "batch_size must be an integer of at least 1, got 'auto'"),
+    ("augmentation", "flip", r"augmentation must be None or one of crmsprop.augment, such as .*, got 'flip'"),
+    ("augmentation", Flip, "augmentation must be None or one of .*, got <class"),
+    ("augmentation", [Flip()], r"augmentation must be None or one of .*, got \[Flip"),
+    ("label_smoothing", 1.0, r"label_smoothing must be in \[0, 1\), got 1.0"),
+    ("label_smoothing", -0.1, r"label_smoothing must be in \[0, 1\), got -0.1"),
+    ("label_smoothing", None, r"label_smoothing must be a number in \[0, 1\), got None"),
     ("validation_fraction", 0.0, r"validation_fraction must be in \(0, 1\), got 0.0"),
     ("validation_fraction", 1.0, r"validation_fraction must be in \(0, 1\), got 1.0"),
     ("validation_fraction", True, r"validation_fraction must be a number in \(0, 1\), got True"),
