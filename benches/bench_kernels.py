@@ -16,6 +16,8 @@ import pytest
 
 from benches.harness import interleave, save
 from crmsprop import kernels
+from crmsprop.augment import Flip, Rotation, Translation, Zoom
+from crmsprop.augment.batches import Augmenter
 from crmsprop.kernels.geometry import ConvGeometry
 
 ROWS = []
@@ -83,6 +85,8 @@ def elementwise():
     pooled, places = np.empty((256, 4, 4, 64), F32), np.empty((256, 4, 4, 64), np.uint8)
     pictures, order = np.zeros((2000, 32, 32, 3), np.uint8), np.random.default_rng(0).permutation(2000)[:256]
     batch, logits = np.empty((256, 32, 32, 3), F32), normal(4096, 10)
+    moves = Augmenter(Flip() + Rotation(15) + Translation(0.1) + Zoom(0.1), pictures, None, 1 / 255, F32, 1)
+    drawn = moves.draw(order, 0, 0)
     labels, weights, losses = np.zeros(4096, np.int64), np.ones(4096, F32), np.empty(4096, F32)
     hits, gradient, normalized = (
         np.empty(4096, np.uint8),
@@ -104,6 +108,7 @@ def elementwise():
             x.nbytes + pooled.nbytes + places.nbytes,
         ),
         "gather of uint8 images": (lambda: kernels.gather(pictures, order, batch, 1 / 255, 1), batch.nbytes * 5 // 4),
+        "gather of uint8 images, each moved by a map": (lambda: moves.fill(drawn, batch), batch.nbytes * 5 // 4),
         "cross-entropy of 10 classes": (
             lambda: kernels.cross_entropy(logits, labels, weights, losses, hits, gradient, 1),
             2 * logits.nbytes,

@@ -20,9 +20,10 @@ import pytest
 from benches.harness import interleave, save
 from benches.network_contenders import CONTENDERS, PACKAGES, REFERENCE, WIDE, mlp
 from crmsprop import CNNClassifier
+from crmsprop.augment import Brightness, Contrast, Crop, Cutout, Flip, Mixup, Rotation, Translation, Zoom
 from crmsprop.datasets import load_cifar10
 
-ROWS, ALONG, THREADS = [], [], []
+ROWS, ALONG, THREADS, AUGMENTED = [], [], [], []
 
 
 def images(n):
@@ -51,7 +52,7 @@ CASES = {
 @pytest.fixture(scope="module", autouse=True)
 def results():
     yield
-    save("training", ROWS, PACKAGES, along=ALONG, threads=THREADS)
+    save("training", ROWS, PACKAGES, along=ALONG, threads=THREADS, augmented=AUGMENTED)
 
 
 def checked(name, layers, X, y, batch):
@@ -111,3 +112,30 @@ def test_two_threads_over_one(benchmark):
     THREADS.append({"case": "reference CNN, batch 32", "ratio": seconds["1"] / seconds["2"]})
     benchmark.extra_info.update(THREADS[-1])
     benchmark.pedantic(fits["2"], rounds=3)
+
+
+MOVES = Flip() + Rotation(15) + Translation(0.1) + Zoom(0.1)
+AUGMENTATIONS = {
+    "none": None,
+    "flip and crop": Flip() + Crop(4, fill_mode="constant"),
+    "flip, rotation, translation and zoom": MOVES,
+    "these, brightness, contrast and cutout": MOVES + Brightness(0.2) + Contrast(0.2) + Cutout(8),
+    "mixup": Mixup(),
+}
+
+
+def test_augmentation(benchmark):
+    """How much longer an epoch of the reference CNN takes; which gradients are 0 depends on the images, too."""
+    X, y = images(3840)
+    fits = {
+        name: lambda augmentation=augmentation: CNNClassifier(
+            padding="valid", max_epochs=1, random_state=0, augmentation=augmentation
+        ).fit(X, y)
+        for name, augmentation in AUGMENTATIONS.items()
+    }
+    assert fits["none"]().network_.arena.flat.tobytes() != fits["mixup"]().network_.arena.flat.tobytes()
+    seconds = interleave(fits, rounds=11, turn=0.1)
+    ratios = {name: seconds[name] / seconds["none"] for name in seconds if name != "none"}
+    AUGMENTED.append({"case": "reference CNN, batch 32", "ratios": ratios})
+    benchmark.extra_info.update(AUGMENTED[-1])
+    benchmark.pedantic(fits["flip, rotation, translation and zoom"], rounds=3)

@@ -116,6 +116,9 @@ def training_section(document: dict[str, Any]) -> str:
         lines += ["", f"{row['case']}, images a second in epochs {row['epochs']} of one training: {rates}."]
     for row in document.get("threads", []):
         lines += ["", f"{row['case']}: two threads train {row['ratio']:.2f} times as fast as one."]
+    for row in document.get("augmented", []):
+        times = ", ".join(f"with {name} {ratio:.2f} times" for name, ratio in row["ratios"].items())
+        lines += ["", f"{row['case']}: an epoch takes {times} as long as without augmentation."]
     return "\n".join([*lines, "", _conditions(document)])
 
 

@@ -15,7 +15,7 @@
  *
  * So an image is first expanded into a plane of reals, 4 to a pixel, with a margin for what lies beyond the edge: no
  * corner needs a test. Half of the time is the blend, a quarter the expansion. With training around it on two cores,
- * an epoch of the reference CNN took 2% longer, of 75 core-microseconds an image.
+ * an epoch of the reference CNN took 2 to 5% longer, of 75 core-microseconds an image (benches/bench_training.py).
  *
  * Coordinates of a row are an arithmetic progression, in reals. No product may melt into an FMA here (setup.py), so that
  * every instruction set and the NumPy twin give the same bits. Where a map moves whole pixels, rows and columns are
