@@ -7,6 +7,17 @@ cutouts; then mixup. What an image becomes depends on the seed, the epoch, the n
 and the augmentation alone, so that neither threads nor the batch size change a bit.
 
 The random numbers of an operation also depend on its place in the sum.
+
+What Keras has as ``ImageDataGenerator(rotation_range=15, width_shift_range=0.1, height_shift_range=0.1, zoom_range=0.1,
+horizontal_flip=True)`` is
+
+>>> from crmsprop import CNNClassifier
+>>> from crmsprop.augment import Flip, Rotation, Translation, Zoom
+>>> model = CNNClassifier(augmentation=Rotation(15) + Translation(0.1) + Zoom(0.1, 0.1) + Flip())
+>>> model.augmentation
+Rotation(degrees=15.0) + Translation(height=0.1) + Zoom(height=0.1, width=0.1) + Flip(rate=0.5)
+
+where Zoom(0.1) would keep proportions.
 """
 
 from crmsprop.augment.base import Augmentation, Operation, Sum

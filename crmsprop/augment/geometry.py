@@ -153,7 +153,8 @@ class Translation(Geometric):
 class Zoom(Geometric):
     """Show more or less of an image: `1 + z` times its height and width, with z uniform in [-height, height].
 
-    Above 1 the image becomes smaller and what lies beyond its edge comes into view, as in Keras's RandomZoom.
+    Above 1 the image becomes smaller and what lies beyond its edge comes into view, as in Keras's RandomZoom. The
+    ``zoom_range`` of its ImageDataGenerator draws height and width apart: ``Zoom(0.1, 0.1)``.
 
     Parameters
     ----------

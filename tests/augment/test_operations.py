@@ -1,13 +1,27 @@
 """Each operation against a loop over the pixels, with the numbers that it draws found out from their definition."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import oracles
 import pytest
 from scipy import ndimage, stats
 
-from crmsprop.augment import Brightness, Contrast, Crop, Cutout, Flip, Mixup, Numbers, Rotation, Translation, Zoom
+from crmsprop.augment import (
+    Brightness,
+    Changes,
+    Contrast,
+    Crop,
+    Cutout,
+    Flip,
+    Mixup,
+    Numbers,
+    Rotation,
+    Translation,
+    Zoom,
+)
+from crmsprop.augment.batches import Augmenter, Drawn
 
 SHAPES = [(1, 1, 1), (6, 6, 3), (5, 9, 2), (8, 3, 1)]
 DTYPES = [np.uint8, np.float32, np.float64]
@@ -205,3 +219,29 @@ def test_mixup(alpha):
     shares = stats.beta.ppf(fractions(1, 1), alpha, alpha)
     expected = [s * plain[i] + (1 - s) * plain[j] for i, (s, j) in enumerate(zip(shares, partners, strict=True))]
     np.testing.assert_allclose((Flip(0.5) + Mixup(alpha))(source, SEED, EPOCH), expected, rtol=1e-9, atol=1e-9)
+
+
+class Fixed:
+    """Numbers that are not drawn: one list a stream."""
+
+    def __init__(self, *streams):
+        self.streams = streams
+
+    def uniform(self, stream, low, high):
+        assert np.all((low <= self.streams[stream]) & (self.streams[stream] <= high))
+        return self.streams[stream]
+
+
+@pytest.mark.parametrize("mode", ["nearest", "reflect"])
+def test_a_sum_in_the_order_of_keras_is_kerass(mode):
+    """ImageDataGenerator turns, then moves, then zooms: frozen images from golden/make_augment.py."""
+    with np.load(Path(__file__).parent.parent / "golden" / "augment.npz") as archive:
+        image, (degrees, rows, columns, tall, wide), expected = archive["image"], archive["runs"].T, archive[mode]
+    changes = Changes(len(degrees), image.shape)
+    Rotation(40).draw(Fixed(degrees), changes)
+    Translation(0.5).draw(Fixed(rows / 8, columns / 8), changes)
+    Zoom(0.3, 0.3).draw(Fixed(tall - 1, wide - 1), changes)
+    drawn = Drawn(np.zeros(8, np.int64), changes.maps(), None, changes.holes(), changes.hole_values())
+    got = np.empty_like(expected)
+    Augmenter(Rotation(40, fill_mode=mode), image[None], None, 1.0, np.float64, 1).fill(drawn, got)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12)

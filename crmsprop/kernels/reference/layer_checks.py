@@ -1,4 +1,4 @@
-"""What the twins of activations and of batch normalization demand of their arguments; see checks.py."""
+"""What the twins of activations, batch normalization and losses demand of their arguments; see checks.py."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from crmsprop.kernels._boundary import py_separate as separate
 from crmsprop.kernels._boundary import py_sized as sized
 from crmsprop.kernels._boundary import py_writes as writes
 from crmsprop.kernels.activations import KINDS
-from crmsprop.kernels.reference.checks import Array
+from crmsprop.kernels.reference.checks import INT64, UINT8, Array, Shape
 
 
 def check_kind(kind: str) -> None:
@@ -100,3 +100,57 @@ def _check_channels(real: np.dtype[Any], x: Array, arrays: dict[str, Array], acc
     for name, array in arrays.items():
         access(array, name, real, 1)
         sized(array, name, 0, x.shape[1])
+
+
+def check_cross_entropy(
+    logits: Array,
+    labels: Array,
+    weights: Array,
+    losses: Array,
+    hits: Array,
+    dlogits: Array | None,
+    others: Array | None,
+    shares: Array | None,
+    smoothing: float,
+) -> None:
+    """Operands and targets of cross_entropy."""
+    real = real_of(logits, "logits")
+    reads(logits, "logits", real, 2)
+    reads(labels, "labels", INT64, 1)
+    reads(weights, "weights", real, 1)
+    writes(losses, "losses", real, 1)
+    writes(hits, "hits", UINT8, 1)
+    for array, name in ((labels, "labels"), (weights, "weights"), (losses, "losses"), (hits, "hits")):
+        sized(array, name, 0, logits.shape[0])
+    _check_labels(labels, "labels", logits.shape[1])
+    _check_mix(others, shares, smoothing, real, logits.shape)
+    if dlogits is not None:
+        writes(dlogits, "dlogits", real, 2)
+        same_shape(dlogits, "dlogits", logits, "logits")
+    names = ("dlogits", "losses", "hits", "logits", "labels", "weights", "others", "shares")
+    separate(names, (dlogits, losses, hits, logits, labels, weights, others, shares), 3)
+
+
+def _check_mix(others: Array | None, shares: Array | None, smoothing: float, real: np.dtype[Any], shape: Shape) -> None:
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing must be in [0, 1), got {float(smoothing)}")
+    if (others is None) != (shares is None):
+        raise TypeError(
+            f"others and shares must be given together, got only {'shares' if others is None else 'others'}"
+        )
+    if others is None or shares is None:
+        return
+    reads(others, "others", INT64, 1)
+    reads(shares, "shares", real, 1)
+    sized(others, "others", 0, shape[0])
+    sized(shares, "shares", 0, shape[0])
+    _check_labels(others, "others", shape[1])
+    for i, share in enumerate(shares):
+        if not 0 <= share <= 1:
+            raise ValueError(f"shares[{i}] must be in [0, 1], got {float(share)}")
+
+
+def _check_labels(labels: Array, name: str, classes: int) -> None:
+    for i, label in enumerate(labels):
+        if not 0 <= label < classes:
+            raise ValueError(f"{name}[{i}] must be in [0, {classes}), got {label}")

@@ -4,6 +4,7 @@ import numpy as np
 
 from crmsprop.kernels.reference import checks
 from crmsprop.kernels.reference.checks import Array, silent
+from crmsprop.kernels.reference.layer_checks import check_cross_entropy
 
 
 @silent
@@ -37,7 +38,7 @@ def cross_entropy(
     with others (n,) int64 and shares (n,) in [0, 1]; both None for a share of 1. A hit is one of the label with the
     larger share, of the first where both have a half.
     """
-    checks.check_cross_entropy(logits, labels, weights, losses, hits, dlogits, others, shares, smoothing)
+    check_cross_entropy(logits, labels, weights, losses, hits, dlogits, others, shares, smoothing)
     target = _distribution(labels, others, shares, smoothing, logits)
     shifted = logits - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
