@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from crmsprop import kernels
 from crmsprop.callbacks import EpochPrinter
 from crmsprop.errors import DivergenceError
 from crmsprop.estimators.fitted import FittedNetwork
@@ -23,7 +24,10 @@ from crmsprop.estimators.inputs import (
 )
 from crmsprop.estimators.validation import held_out, naming_validation_data
 from crmsprop.nn import Network
-from crmsprop.training import DataSet, Plan, Training, train
+from crmsprop.training import Batches, DataSet, Plan, Training, train
+
+#: Training samples that a layer sees before training begins.
+ADAPTING = 2000
 
 
 class NetworkEstimator(FittedNetwork):
@@ -78,6 +82,7 @@ class NetworkEstimator(FittedNetwork):
             data = self._data_set(X, self._encode_fit(y))
             data, validation = self._split(data, X_val, y_val, seeds.split)
             self._build(X, seeds.weights)
+            self._adapt(data)
             self._train(data, validation, plan)
         return self
 
@@ -141,6 +146,14 @@ class NetworkEstimator(FittedNetwork):
         self.network_ = network
         self.__dict__.pop("best_epoch_", None)
         self._fitted_on_uint8 = X.dtype == np.uint8
+
+    def _adapt(self, data: DataSet) -> None:
+        """Show some of the training samples to the layers that want to see them."""
+        if self.network_.adapts:
+            rows = np.arange(data.n_samples) if data.rows is None else data.rows
+            some = data._replace(rows=rows[:ADAPTING])
+            batches = Batches(some, ADAPTING, self.network_.dtype, kernels.effective_n_threads(self.n_threads))
+            self.network_.adapt(next(batches.in_order()).x)
 
     def _train(self, data: DataSet, validation: DataSet | None, plan: Plan) -> None:
         groups = [{"params": [view], "l2": self._penalty(name)} for name, view in self.network_.learned.items()]

@@ -24,6 +24,8 @@ from crmsprop.nn.max_pool2d import MaxPool2D
 from crmsprop.nn.network import Network
 from crmsprop.nn.relu import ReLU
 from crmsprop.nn.residual import Residual
+from crmsprop.nn.scale import Scale
+from crmsprop.nn.whitening2d import Whitening2D
 from crmsprop.nn.workspace import Workspace
 
 __all__ = [
@@ -53,11 +55,13 @@ __all__ = [
     "ReLU",
     "Residual",
     "Run",
+    "Scale",
     "SiLU",
     "Sigmoid",
     "Site",
     "SoftmaxCrossEntropy",
     "Tanh",
+    "Whitening2D",
     "Workspace",
     "Zeros",
     "output_shapes",

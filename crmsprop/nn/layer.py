@@ -117,6 +117,9 @@ class Layer:
     #: True for a layer whose output is its input in another shape: it has no passes, and its buffers are views.
     is_view: ClassVar[bool] = False
 
+    #: True for a layer that `adapt` sets up from the training samples before training begins.
+    adapts: ClassVar[bool] = False
+
     def output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output for inputs of `input_shape`.
 
@@ -134,6 +137,16 @@ class Layer:
     def memory(self, site: Site) -> Any:
         """Arrays that the passes need beside their arguments, for batches of up to ``site.batch_size`` samples."""
         return None
+
+    def adapt(self, x: Array, params: Sequence[Array]) -> None:
+        """Set `params` from samples as they come to this layer; called where `adapts` is True.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, *input_shape)
+        params : sequence of ndarray
+            In the order of `parameters`, to be written.
+        """
 
     def largest_array(self, input_shape: Shape) -> int:
         """Elements of the largest array that the passes read or write for one sample."""

@@ -96,6 +96,33 @@ class Network:
         for name, parameter in self.parameters.items():
             self.arena.views[name][...] = parameter.initializer(parameter.shape, rng)
 
+    @property
+    def adapts(self) -> bool:
+        """Whether a layer wants to see training samples before training begins."""
+        return any(layer.adapts for layer in self.layers)
+
+    def adapt(self, x: Array) -> None:
+        """Show samples to the layers that want to see some before training begins, each as they come to it.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, *input_shape)
+            C-contiguous, of the network's dtype.
+        """
+        for i, layer in enumerate(self.layers):
+            if layer.adapts:
+                own = [view for name, view in self.arena.views.items() if name.startswith(f"{i}.")]
+                layer.adapt(self._before(i, x), own)
+
+    def _before(self, i: int, x: Array) -> Array:
+        """What comes to layer `i`, in prediction."""
+        if i == 0:
+            return x
+        head = Network(self.layers[:i], self.input_shape, self.dtype)
+        for name, view in head.arena.views.items():
+            view[...] = self.arena.views[name]
+        return head.forward(x, head.workspace(len(x)))
+
     def workspace(self, batch_size: int, n_threads: int = 1, training: bool = False) -> Workspace:
         """Return memory for batches of up to `batch_size` samples on `n_threads` threads."""
         shapes = {name: view.shape for name, view in self.learned.items()}

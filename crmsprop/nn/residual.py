@@ -46,6 +46,9 @@ class Residual(Layer):
     def __post_init__(self) -> None:
         for name in ("layers", "shortcut"):
             object.__setattr__(self, name, _checked(name, getattr(self, name)))
+        for layer in (*self.layers, *self.shortcut):
+            if layer.adapts:
+                raise ValueError(f"a layer that is set up from the data must not be within a block, got {layer!r}")
         if not self.layers:
             raise ValueError("layers must hold at least one layer, got none")
         if (depth := _depth(self)) > MAX_DEPTH:

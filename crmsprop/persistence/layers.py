@@ -8,7 +8,7 @@ from crmsprop.errors import FileFormatError
 from crmsprop.nn import Layer
 
 LAYERS = (
-    *(nn.BatchNorm, nn.Conv2D, nn.Dense, nn.Dropout, nn.Flatten, nn.MaxPool2D, nn.Residual),
+    *(nn.BatchNorm, nn.Conv2D, nn.Dense, nn.Dropout, nn.Flatten, nn.MaxPool2D, nn.Residual, nn.Scale, nn.Whitening2D),
     *(nn.ELU, nn.GELU, nn.LeakyReLU, nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Tanh),
 )
 INITIALIZERS = (

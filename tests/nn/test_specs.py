@@ -25,6 +25,7 @@ SPECS = [
     GlorotUniform(),
     Zeros(),
     *(nn.BatchNorm(), nn.BatchNorm(1e-3, 0.99), nn.GELU(), nn.ELU(0.5), nn.LeakyReLU(0.2), nn.SiLU(), nn.Tanh()),
+    *(nn.Scale(0.5), nn.Whitening2D(), nn.Whitening2D((2, 3), 1e-3)),
     nn.Residual([Dense(4), ReLU()], shortcut=[Dense(4)]),
     *(nn.Sigmoid(), nn.Dirac(), nn.GlorotNormal(), nn.HeNormal(), nn.HeUniform(), nn.LeCunNormal(), nn.Ones()),
 ]
@@ -33,6 +34,7 @@ SPECS = [
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: nn.Scale(0.0), r"factor must be in \(0, inf\), got 0.0"),
         (lambda: Dense(0), "units must be at least 1, got 0"),
         (lambda: Dense(-3), "units must be at least 1, got -3"),
         (lambda: Dense(4, l2=-0.1), r"l2 must be in \[0, inf\), got -0.1"),

@@ -25,6 +25,7 @@ LAYERS = [
     *(nn.BatchNorm(0.1, 0.5), nn.GELU(), nn.ELU(0.5), nn.LeakyReLU(0.2), nn.SiLU(), nn.Tanh(), nn.Sigmoid()),
     *(Dense(5, initializer=one) for one in (nn.HeNormal(), nn.HeUniform(), nn.GlorotNormal(), nn.LeCunNormal())),
     *(Dense(5, initializer=one) for one in (nn.Dirac(), nn.Ones())),
+    nn.Scale(0.5),
     nn.Residual([Dense(9), nn.BatchNorm(), nn.Residual([ReLU()])], shortcut=[Dense(9)]),
 ]
 
