@@ -73,7 +73,12 @@ TRAINING = (
     Option("epsilon", "added to RMSprop's root, at least 0", float, "F"),
     Option("momentum", "momentum of RMSprop, in [0, 1)", float, "F"),
     Option("centered", "divide by the gradient's standard deviation, in place of its root mean square", bool),
+    Option("nesterov", "step ahead along the momentum", bool),
     Option("l2", "L2 penalty: adds F * weight to the gradient of each weight", float, "F"),
+    Option("weight_decay", "decoupled decay: each step takes rate * F * weight off each weight", float, "F"),
+    Option("clip_value", "largest absolute value of an element of a gradient", float, "F", default="none"),
+    Option("clip_norm", "largest norm of one array's gradient", float, "F", default="none"),
+    Option("global_clip_norm", "largest norm of all gradients together", float, "F", default="none"),
     Option(
         "augmentation",
         f"what is done to each image in each epoch, joined by +: {', '.join(OPERATIONS)}, with their parameters as in "
@@ -100,6 +105,9 @@ TRAINING = (
     Option("patience", "epochs without improvement that early stopping bears", int),
     Option("min_delta", "what has to be exceeded to count as an improvement, at least 0", float, "F"),
     Option("restore_best", "with early stopping, end with the weights of the best epoch", bool),
+    Option(
+        "flip_predictions", "predict from the mean output for an image and for its mirror image (images only)", bool
+    ),
     Option(
         "random_state",
         "seed of weights, held-out samples, order of samples, dropout and augmentation",

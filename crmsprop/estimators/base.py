@@ -105,15 +105,23 @@ class NetworkEstimator(FittedNetwork):
         if self._takes_images or image_shape:
             X, image_shape = rows_of_images(X, image_shape)
         X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=False)
-        if image_shape is None and self.augmentation is not None:
-            wanted = "augmentation must be None unless X has shape (n, height, width[, channels]) or image_shape is set"
-            raise ValueError(f"{wanted}, got {self.augmentation!r:.100} for rows of {X.shape[1]} features")
+        if image_shape is None:
+            self._check_for_rows(X)
         if image_shape is None and self._rows_are_images:
             image_shape = (1, X.shape[1], 1)
         if image_shape is not None:
             check_row_length(X, image_shape)
         self._image_shape = image_shape
         return X, y
+
+    def _check_for_rows(self, X: Array) -> None:
+        """Refuse what only images can have done to them."""
+        for name, neutral in (("augmentation", None), ("flip_predictions", False)):
+            if getattr(self, name) != neutral:
+                rule = (
+                    f"{name} must be {neutral} unless X has shape (n, height, width[, channels]) or image_shape is set"
+                )
+                raise ValueError(f"{rule}, got {getattr(self, name)!r:.100} for rows of {X.shape[1]} features")
 
     def _split(self, data: DataSet, X_val: Any, y_val: Any, seed: int) -> tuple[DataSet, DataSet | None]:
         """Return training and validation data: the user's own set, or a part of `data`, without a copy."""
@@ -156,7 +164,7 @@ class NetworkEstimator(FittedNetwork):
             self.network_.adapt(next(batches.in_order()).x)
 
     def _train(self, data: DataSet, validation: DataSet | None, plan: Plan) -> None:
-        groups = [{"params": [view], "l2": self._penalty(name)} for name, view in self.network_.learned.items()]
+        groups = [{"params": [view], **self._penalties(name)} for name, view in self.network_.learned.items()]
         stopping = self._stopping()
         callbacks = [*([stopping] if self.early_stopping else []), *([EpochPrinter()] if self.verbose else [])]
         callbacks += list(self.callbacks or [])
@@ -169,8 +177,9 @@ class NetworkEstimator(FittedNetwork):
         if self.early_stopping:
             self.best_epoch_ = stopping.best_epoch_
 
-    def _penalty(self, name: str) -> float:
+    def _penalties(self, name: str) -> dict[str, float]:
+        """What pulls the values of a parameter towards 0."""
         parameter = self.network_.parameters[name]
         if not parameter.decays:
-            return 0.0
-        return self.l2 if parameter.l2 is None else parameter.l2
+            return {"l2": 0.0, "weight_decay": 0.0}
+        return {"l2": self.l2 if parameter.l2 is None else parameter.l2, "weight_decay": self.weight_decay}

@@ -136,12 +136,21 @@ class FittedNetwork(TrainingParameters):
         check_is_fitted(self)
         X, y = self._check_data(X, y)
         check_finite_in(X, self.network_.dtype)
-        data = self._data_set(X, self._encode(y))
-        evaluator = Evaluator(self.network_, self._loss(), data, kernels.effective_n_threads(self.n_threads))
-        loss, accuracy = evaluator.evaluate()
+        data, n_threads = self._data_set(X, self._encode(y)), kernels.effective_n_threads(self.n_threads)
+        if self.flip_predictions:
+            loss, accuracy = self._evaluate_both_ways(data, n_threads)
+        else:
+            loss, accuracy = Evaluator(self.network_, self._loss(), data, n_threads).evaluate()
         if not math.isfinite(loss):
             raise ValueError(f"X must be of the scale that the network was trained on: the loss is {loss}")
         return {"loss": loss, "accuracy": accuracy}
+
+    def _evaluate_both_ways(self, data: DataSet, n_threads: int) -> tuple[float, float]:
+        """Loss and accuracy of the mean outputs for an image and for its mirror image."""
+        outputs = predict(self.network_, data.x, data.scale, n_threads, flip=True)
+        loss, weights = self._loss(), np.full(len(outputs), 1.0 / len(outputs), outputs.dtype)
+        result = loss.evaluate(outputs, data.target, weights, None, loss.memory(len(outputs), outputs.dtype), n_threads)
+        return result.loss, result.hits
 
     def summary(self) -> str:
         """Return a table of the layers: output shapes, parameters, MFLOP for one sample, and memory."""
@@ -183,7 +192,7 @@ class FittedNetwork(TrainingParameters):
         check_finite_in(X, self.network_.dtype)
         n_threads = kernels.effective_n_threads(self.n_threads)
         data = self._data_set(X, NO_TARGET)
-        outputs = predict(self.network_, data.x, data.scale, n_threads)
+        outputs = predict(self.network_, data.x, data.scale, n_threads, self.flip_predictions)
         if not kernels.all_finite(outputs):
             self._refuse_outputs(outputs)
         return self._loss().predict(outputs, n_threads)

@@ -44,12 +44,20 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         Added to RMSprop's root, in [0, inf).
     momentum : float, default=0.0
         In [0, 1).
+    nesterov : bool, default=False
+        Whether to step ahead along the momentum, which it needs.
     centered : bool, default=False
         Whether RMSprop divides by the standard deviation of the gradient.
     eps_in_sqrt : bool, default=False
         Whether RMSprop adds `epsilon` under the root, as Keras does, where 1e-7 damps the steps of small gradients.
     l2 : float, default=0.0
         L2 penalty on the weights, not the biases, in [0, inf): adds ``l2 * weight`` to the gradient.
+    weight_decay : float, default=0.0
+        Decoupled decay of the weights, not the biases, in [0, inf): each step takes ``learning_rate * weight_decay`` of a
+        weight off, past RMSprop's division.
+    clip_value, clip_norm, global_clip_norm : float or None, default=None
+        Largest absolute value of an element of a gradient, largest Euclidean norm of one array's gradient, or of all
+        of them together, in (0, inf); at most one may be given.
     max_epochs : int, default=30
         Passes over the training data, at least 1.
     batch_size : int, default=32
@@ -74,6 +82,9 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         What the network computes in; None for float32 on uint8 and float32 input, else float64.
     random_state : int, RandomState or None, default=None
         What weights, held-out samples, order of samples, dropout and augmentation are drawn from.
+    flip_predictions : bool, default=False
+        Whether predictions are made from the mean output for an image and for its mirror image, left for right, at
+        twice the time; for images only. Training and its validation columns do without.
     n_threads : int or None, default=None
         None for every core that the process may use. The number never changes a bit of the result.
     callbacks : sequence of Callback or None, default=None
@@ -100,9 +111,14 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     rho: float = 0.9
     epsilon: float = 1e-8
     momentum: float = 0.0
+    nesterov: bool = False
     centered: bool = False
     eps_in_sqrt: bool = False
     l2: float = 0.0
+    weight_decay: float = 0.0
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    global_clip_norm: float | None = None
     max_epochs: int = 30
     batch_size: int = 32
     augmentation: Augmentation | None = None
@@ -114,6 +130,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     restore_best: bool = True
     dtype: Any = None
     random_state: Any = None
+    flip_predictions: bool = False
     n_threads: int | None = None
     callbacks: Sequence[Callback] | None = None
     verbose: int = 0
@@ -121,6 +138,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     def _plan(self, seed: int) -> Plan:
         """Return how to train; checks every parameter that does not need the data."""
         check_bool("early_stopping", self.early_stopping)
+        check_bool("flip_predictions", self.flip_predictions)
         check_integer("verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0)
         if self.validation_fraction is not None:
             check_real("validation_fraction", self.validation_fraction, "(0, 1)")
@@ -164,9 +182,14 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
             self.rho,
             self.epsilon,
             momentum=self.momentum,
+            nesterov=self.nesterov,
             centered=self.centered,
             eps_in_sqrt=self.eps_in_sqrt,
             l2=self.l2,
+            weight_decay=self.weight_decay,
+            clip_value=self.clip_value,
+            clip_norm=self.clip_norm,
+            global_clip_norm=self.global_clip_norm,
             n_threads=self.n_threads,
         )
 

@@ -11,7 +11,7 @@ from crmsprop.training.evaluation import evaluation_batch
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def predict(network: Network, x: Array, scale: float, n_threads: int) -> Array:
+def predict(network: Network, x: Array, scale: float, n_threads: int, flip: bool = False) -> Array:
     """Return the network's outputs for all samples; several threads may predict with one network at once.
 
     Parameters
@@ -22,6 +22,8 @@ def predict(network: Network, x: Array, scale: float, n_threads: int) -> Array:
     scale : float
         Factor on x.
     n_threads : int
+    flip : bool, default=False
+        Whether x holds images of which each counts twice: the mean of its outputs and of those for its mirror image.
 
     Returns
     -------
@@ -39,5 +41,10 @@ def predict(network: Network, x: Array, scale: float, n_threads: int) -> Array:
             kernels.gather(part, rows, buffer[: len(part)], scale, n_threads)
             part = buffer[: len(part)]
         outputs[start : start + size] = network.forward(part, workspace)
+        if flip:
+            mirrored = np.ascontiguousarray(part[:, :, ::-1])
+            outputs[start : start + size] += network.forward(mirrored, workspace)
+    if flip:
+        outputs *= network.dtype.type(0.5)
     network.return_workspace(workspace)
     return outputs
