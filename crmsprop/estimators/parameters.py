@@ -53,8 +53,8 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     l2 : float, default=0.0
         L2 penalty on the weights, not the biases, in [0, inf): adds ``l2 * weight`` to the gradient.
     weight_decay : float, default=0.0
-        Decoupled decay of the weights, not the biases, in [0, inf): each step takes ``learning_rate * weight_decay`` of a
-        weight off, past RMSprop's division.
+        Decoupled decay of the weights, not the biases, in [0, inf): each step takes ``learning_rate * weight_decay`` of
+        a weight off, past RMSprop's division.
     clip_value, clip_norm, global_clip_norm : float or None, default=None
         Largest absolute value of an element of a gradient, largest Euclidean norm of one array's gradient, or of all
         of them together, in (0, inf); at most one may be given.
