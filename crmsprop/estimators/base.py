@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from crmsprop import kernels
 from crmsprop.callbacks import EpochPrinter
-from crmsprop.errors import DivergenceError
+from crmsprop.errors import DivergenceError, check_bool, check_integer
+from crmsprop.estimators.fine_tuning import Freeze, Unfreeze, copy_weights, frozen_layers
 from crmsprop.estimators.fitted import FittedNetwork
 from crmsprop.estimators.inputs import (
     DTYPES,
@@ -24,6 +26,8 @@ from crmsprop.estimators.inputs import (
 )
 from crmsprop.estimators.validation import held_out, naming_validation_data
 from crmsprop.nn import Network
+from crmsprop.nn.layer import Shape
+from crmsprop.optimizer import RMSprop
 from crmsprop.training import Batches, DataSet, Plan, Training, train
 
 #: Training samples that a layer sees before training begins.
@@ -84,6 +88,80 @@ class NetworkEstimator(FittedNetwork):
             self._build(X, seeds.weights)
             self._adapt(data)
             self._train(data, validation, plan)
+        return self
+
+    def fine_tune(
+        self,
+        X: Any,
+        y: Any,
+        X_val: Any = None,
+        y_val: Any = None,
+        *,
+        freeze: Freeze = "features",
+        unfreeze_after: int | None = None,
+        learning_rate: float | None = None,
+        max_epochs: int | None = None,
+        reset_head: bool = True,
+    ) -> "NetworkEstimator":
+        """Go on from the fitted network with other data, and other classes if need be.
+
+        Frozen layers keep their weights and work as in prediction: no dropout, and batch normalization by its running
+        statistics, which stay as they are. Where the first layers are frozen, no backward pass goes through them.
+
+        Parameters
+        ----------
+        X, y, X_val, y_val : array-like
+            As in `fit`; samples of the shape and kind that `fit` has seen.
+        freeze : {"features"} or int or callable or None, default="features"
+            What stays as it is: all layers before the first dense one (all but the output, where there are no
+            convolutions); so many layers from the first on; those for which ``freeze(i, layer)`` is True; or none.
+        unfreeze_after : int or None, default=None
+            Epochs after which every layer learns; None for never.
+        learning_rate, max_epochs : float and int, or None, default=None
+            In place of the estimator's.
+        reset_head : bool, default=True
+            Whether the output layer starts anew, for the classes of `y`. False keeps it, and takes only labels that it
+            knows.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError, ValueError
+            As in `fit`; the estimator is then as it was.
+        DivergenceError
+            As in `fit`.
+
+        Examples
+        --------
+        >>> from crmsprop import CNNClassifier
+        >>> from crmsprop.datasets import load_digits
+        >>> (X, y), _ = load_digits()
+        >>> digits = CNNClassifier((8, 16), dense_units=(), max_epochs=3, random_state=0).fit(X[y < 8], y[y < 8])
+        >>> new = digits.fine_tune(X[y > 7][:60], y[y > 7][:60], freeze="features", max_epochs=10)
+        >>> new.classes_
+        array([8, 9])
+        """
+        check_is_fitted(self)
+        changes = {"learning_rate": learning_rate, "max_epochs": max_epochs}
+        settings = clone(self).set_params(**{name: value for name, value in changes.items() if value is not None})
+        with self._unchanged_if_refused():
+            seeds, before = self._seeds(), self.network_
+            plan = settings._plan(seeds.order)
+            X, y = self._check_data(X, y)
+            target = self._encode_fit(y) if check_bool("reset_head", reset_head) else self._encode(y)
+            data, validation = self._split(self._data_set(X, target), X_val, y_val, seeds.split)
+            check_finite_in(X, before.dtype)
+            self.network_ = self._fresh_network(before.input_shape, before.dtype, seeds.weights)
+            copy_weights(before, self.network_, but_last=reset_head)
+            frozen = frozen_layers(freeze, self.network_.layers)
+            later = [] if unfreeze_after is None else [Unfreeze(check_integer("unfreeze_after", unfreeze_after, 0))]
+            optimizer = settings._optimizer(self._groups(frozen))
+            self._train(data, validation, plan, optimizer, frozen=frozen, callbacks=later)
         return self
 
     @contextmanager
@@ -149,11 +227,14 @@ class NetworkEstimator(FittedNetwork):
         shape = self._sample_shape(X)
         dtype = computing_dtype(self.dtype, X)
         check_finite_in(X, dtype)
-        network = Network(self._layers(shape, self._n_outputs()), shape, dtype)
-        network.initialize(np.random.default_rng(seed))
-        self.network_ = network
+        self.network_ = self._fresh_network(shape, dtype, seed)
         self.__dict__.pop("best_epoch_", None)
         self._fitted_on_uint8 = X.dtype == np.uint8
+
+    def _fresh_network(self, shape: Shape, dtype: Any, seed: int) -> Network:
+        network = Network(self._layers(shape, self._n_outputs()), shape, dtype)
+        network.initialize(np.random.default_rng(seed))
+        return network
 
     def _adapt(self, data: DataSet) -> None:
         """Show some of the training samples to the layers that want to see them."""
@@ -163,12 +244,14 @@ class NetworkEstimator(FittedNetwork):
             batches = Batches(some, ADAPTING, self.network_.dtype, kernels.effective_n_threads(self.n_threads))
             self.network_.adapt(next(batches.in_order()).x)
 
-    def _train(self, data: DataSet, validation: DataSet | None, plan: Plan) -> None:
-        groups = [{"params": [view], **self._penalties(name)} for name, view in self.network_.learned.items()]
+    def _train(
+        self, data: DataSet, validation: DataSet | None, plan: Plan, optimizer: RMSprop | None = None, **progress: Any
+    ) -> None:
+        """Train the network by the plan; `progress` is where the training stands already, such as ``frozen``."""
         stopping = self._stopping()
         callbacks = [*([stopping] if self.early_stopping else []), *([EpochPrinter()] if self.verbose else [])]
-        callbacks += list(self.callbacks or [])
-        training = Training(self.network_, self._optimizer(groups), plan)
+        callbacks += [*progress.pop("callbacks", ()), *(self.callbacks or [])]
+        training = Training(self.network_, optimizer or self._optimizer(self._groups()), plan, **progress)
         try:
             train(training, self._loss(), data, validation, callbacks)
         finally:
@@ -176,6 +259,13 @@ class NetworkEstimator(FittedNetwork):
             self.n_epochs_ = len(training.history["epoch"])
         if self.early_stopping:
             self.best_epoch_ = stopping.best_epoch_
+
+    def _groups(self, frozen: frozenset[int] = frozenset()) -> list[dict[str, Any]]:
+        """A group of the optimizer for each array that is learned; those of frozen layers stay as they are."""
+        return [
+            {"params": [view], "frozen": int(name.split(".")[0]) in frozen, **self._penalties(name)}
+            for name, view in self.network_.learned.items()
+        ]
 
     def _penalties(self, name: str) -> dict[str, float]:
         """What pulls the values of a parameter towards 0."""

@@ -92,8 +92,20 @@ class BatchNorm(Layer):
     def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
         mean, scale, scratch = own.memory
         (dgamma, dbeta), targets = own.grads, None if dx is None else _rows(dx)
+        if not run.training:
+            self._backward_of_prediction(_rows(x), _rows(dy), targets, own, run)
+            return
         given = (_rows(x), own.params[0], mean, scale, _rows(dy))
         kernels.batch_norm_backward(*given, targets, dgamma, dbeta, scratch, run.n_threads)
+
+    def _backward_of_prediction(self, x: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
+        """By the running statistics, which are no function of x; `scale` is what `forward` made of them."""
+        (zeros, scale, scratch), (gamma, _, mean, variance), n = own.memory, own.params, run.n_threads
+        dgamma, dbeta = own.grads
+        kernels.batch_norm_backward(x, gamma, mean, scale, dy, None, dgamma, dbeta, scratch, n)
+        if dx is not None:
+            zeros.fill(0)
+            kernels.batch_norm_apply(dy, gamma, zeros, zeros, variance, scale, dx, self.epsilon, n)
 
 
 def _rows(images: Array) -> Array:

@@ -12,6 +12,7 @@ from crmsprop.nn.layer import Array, Layer, Own, Parameter, Run, Shape, Site, de
 class Step(NamedTuple):
     """One pass: a layer, maybe one that stands for several, and what is its own among the chain's arrays."""
 
+    number: int  # of the layer in its chain; of the first one that it stands for
     stream: int  # fused or not, a layer draws the same random numbers
     layer: Layer
     input_shape: Shape
@@ -90,9 +91,10 @@ class Chain:
             out[...] = x.reshape(out.shape)
             return
         x = _shaped(x, self.steps[0].input_shape)
-        for layer, own_of_step, shape, after in own.memory.passes(len(x), own).forward:
+        runs = self._runs(run)
+        for i, (layer, own_of_step, shape, after) in enumerate(own.memory.passes(len(x), own).forward):
             target = _shaped(out, shape) if after is None else after.written
-            layer.forward(x, target, own_of_step, run)
+            layer.forward(x, target, own_of_step, runs[i] if runs else run)
             if after is not None:
                 x = after.read
 
@@ -105,8 +107,8 @@ class Chain:
             if dx is not None:
                 dx[...] = dy.reshape(dx.shape)
             return
-        steps, memory = self.steps, own.memory
-        first, last = self._first if dx is None else 0, len(steps) - 1
+        steps, memory, runs = self.steps, own.memory, self._runs(run)
+        first, last = self._first_learning(run) if dx is None else 0, len(steps) - 1
         activations, gradients, owned = memory.passes(len(x), own)[1:]
         for i in range(last, first - 1, -1):
             step_x = activations[i - 1].read if i else _shaped(x, steps[0].input_shape)
@@ -117,7 +119,20 @@ class Chain:
                 step_out, step_dy = activations[i].written, gradients[i].written
             else:
                 step_out, step_dy = _shaped(out, steps[i].output_shape), _shaped(dy, steps[i].output_shape)
-            steps[i].layer.backward(step_x, step_out, step_dy, step_dx, owned[i], run)
+            steps[i].layer.backward(step_x, step_out, step_dy, step_dx, owned[i], runs[i] if runs else run)
+
+    def _runs(self, run: Run) -> list[Run]:
+        """The run of each step where some are frozen; where none is, an empty list: all have the chain's."""
+        if not run.frozen:
+            return []
+        moving, still = run.within(), run.still()
+        return [still if step.number in run.frozen else moving for step in self.steps]
+
+    def _first_learning(self, run: Run) -> int:
+        if not run.frozen:
+            return self._first
+        learning = (i for i, step in enumerate(self.steps) if step.learns and step.number not in run.frozen)
+        return next(learning, len(self.steps))
 
 
 class Between(NamedTuple):
@@ -247,6 +262,6 @@ def _plan(
         grads = slice(grad, grad + sum(parameter.learned for parameter in own))
         param, grad = params.stop, grads.stop
         if not layer.is_view:
-            plan.append(Step(stream + index, layer, inputs[index], outputs[index + count - 1], params, grads))
+            plan.append(Step(index, stream + index, layer, inputs[index], outputs[index + count - 1], params, grads))
         index += count
     return plan

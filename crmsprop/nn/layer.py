@@ -96,12 +96,23 @@ class Run:
     n_threads : int
     seed, step : int
         What random numbers are drawn from: the same pair gives the same numbers.
+    frozen : frozenset of int
+        Layers of the chain that gets this run which work as in prediction, and whose parameters need no gradient.
     """
 
     training: bool = False
     n_threads: int = 1
     seed: int = 0
     step: int = 0
+    frozen: frozenset[int] = frozenset()
+
+    def within(self) -> "Run":
+        """Return the run for a layer that is not frozen: its own parts are none of this chain's layers."""
+        return replace(self, frozen=frozenset()) if self.frozen else self
+
+    def still(self) -> "Run":
+        """Return the run for a layer that is frozen."""
+        return replace(self, training=False, frozen=frozenset())
 
     def key(self, stream: int) -> int:
         """Key of a stream of random numbers for this pass: 64 mixed bits of (seed, step, stream)."""

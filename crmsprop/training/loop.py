@@ -67,6 +67,9 @@ class Training:
         The rate of the latest step.
     loss, accuracy : float
         Means over the epoch so far.
+    frozen : frozenset of int
+        Layers of the network that work as in prediction and cost no backward pass where none before them learns; what
+        the optimizer does to their parameters is its own affair. May be changed at the beginning of an epoch.
     batch_loss : float
         Mean of the latest batch alone, before its step.
     """
@@ -83,6 +86,7 @@ class Training:
     loss: float = math.nan
     accuracy: float = math.nan
     batch_loss: float = math.nan
+    frozen: frozenset[int] = frozenset()
 
 
 def train(
@@ -179,7 +183,7 @@ class _Loop:
     def _step(self, batch: Batch) -> tuple[float, float]:
         """Forward, loss, backward, update; returns the weighted sums of losses and hits."""
         training, n = self.training, len(batch.x)
-        self._pass.step = training.step
+        self._pass.step, self._pass.frozen = training.step, training.frozen
         training.learning_rate = self._optimizer.learning_rate * self._factor()
         weights = self._shares(batch)
         output = self._network.forward(batch.x, self._workspace, self._pass)

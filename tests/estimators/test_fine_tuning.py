@@ -1,0 +1,153 @@
+"""fine_tune: new classes on a fitted network, with the first layers frozen or not."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from crmsprop import CNNClassifier, MLPClassifier, NetworkClassifier, load
+from crmsprop.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU
+from crmsprop.training import Callback
+
+LAYERS = [Conv2D(4, 3), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dense(8), ReLU(), Dropout(0.2)]
+
+
+def task(classes, seed=0, n=60):
+    """Images in which a bright square stands where the class says."""
+    rng = np.random.default_rng(seed)
+    y = np.asarray(classes)[rng.integers(0, len(classes), n)]
+    X = rng.integers(0, 100, (n, 8, 8, 1)).astype(np.uint8)
+    for i, label in enumerate(y):
+        row, column = divmod(int(label), 3)
+        X[i, 2 * row : 2 * row + 3, 2 * column : 2 * column + 3] += 120
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    model = NetworkClassifier(LAYERS, image_shape=(8, 8, 1), max_epochs=15, learning_rate=5e-3, random_state=0)
+    return model.fit(*task([0, 1, 2, 3, 4]))
+
+
+def again(fitted, tmp_path):
+    """A copy to spoil."""
+    fitted.save(tmp_path / "model.crms")
+    return load(tmp_path / "model.crms")
+
+
+def changed(model, before):
+    """Numbers of the layers with parameters that are not those of `before`."""
+    return {
+        int(name.split(".")[0])
+        for name, view in model.network_.arena.views.items()
+        if not np.array_equal(view, before.network_.arena.views[name])
+    }
+
+
+@pytest.mark.parametrize(
+    ("freeze", "moves"),
+    [("features", {5, 8}), (2, {5, 8}), (1, {1, 5, 8}), (None, {0, 1, 5, 8}), (lambda i, layer: i == 5, {0, 1, 8})],
+    ids=["features", "2", "1", "None", "function"],
+)
+def test_what_is_frozen_stays_as_it_was(fitted, tmp_path, freeze, moves):
+    X, y = task([0, 1, 2, 3, 4], seed=1)
+    tuned = again(fitted, tmp_path).fine_tune(X, y, freeze=freeze, max_epochs=1)
+    assert changed(tuned, fitted) == moves
+
+
+def test_new_classes(fitted, tmp_path):
+    X, y = task([7, 8], seed=2)
+    tuned = again(fitted, tmp_path).fine_tune(X, np.array(["a", "b"])[y - 7], max_epochs=30)
+    assert tuned.classes_.tolist() == ["a", "b"]
+    X_test, y_test = task([7, 8], seed=3)
+    assert tuned.score(X_test, np.array(["a", "b"])[y_test - 7]) > 0.9
+    assert tuned.n_epochs_ == len(tuned.history_["loss"]) == 30
+    assert tuned.max_epochs == 15
+
+
+def test_after_unfreeze_after_every_layer_learns(fitted, tmp_path):
+    X, y = task([0, 1, 2, 3, 4], seed=1)
+    seen = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, context):
+            seen.append(context.network.arena.views["0.weight"].copy())
+
+    model = again(fitted, tmp_path).set_params(callbacks=[Watch()])
+    model.fine_tune(X, y, unfreeze_after=2, max_epochs=4)
+    first = fitted.network_.arena.views["0.weight"]
+    assert [np.array_equal(weight, first) for weight in seen] == [True, True, False, False]
+    assert changed(model, fitted) == {0, 1, 5, 8}
+
+
+def test_keeping_the_head(fitted, tmp_path):
+    X, y = task([1, 3], seed=4)
+    tuned = again(fitted, tmp_path).fine_tune(X, y, reset_head=False, max_epochs=1, learning_rate=0.0)
+    assert tuned.classes_.tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(tuned.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_its_own_learning_rate(fitted, tmp_path):
+    X, y = task([0, 1], seed=1)
+    tuned = again(fitted, tmp_path).fine_tune(X, y, learning_rate=2e-4, max_epochs=2)
+    assert tuned.history_["learning_rate"] == [2e-4, 2e-4]
+    assert tuned.learning_rate == 5e-3
+
+
+def test_an_mlp_freezes_all_but_its_output():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 6)), np.arange(50) % 3
+    model = MLPClassifier((5, 4), max_epochs=1, random_state=0).fit(X, y)
+    before = {name: view.copy() for name, view in model.network_.arena.views.items()}
+    model.fine_tune(X, y, max_epochs=1)
+    same = [name for name, view in model.network_.arena.views.items() if np.array_equal(view, before[name])]
+    assert same == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+def test_early_stopping_and_the_users_validation_set(fitted, tmp_path):
+    X, y = task([5, 6], seed=1)
+    X_val, y_val = task([5, 6], seed=2)
+    model = again(fitted, tmp_path).set_params(early_stopping=True, patience=2)
+    model.fine_tune(X, y, X_val, y_val, max_epochs=40)
+    assert 1 <= model.best_epoch_ <= model.n_epochs_
+    assert model.history_["val_loss"][model.best_epoch_ - 1] == min(model.history_["val_loss"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"freeze": "all"}, "freeze must be 'features', a number of layers, a function or None, got 'all'"),
+        ({"freeze": 9}, "freeze must be at most 8, got 9"),
+        ({"freeze": -1}, "freeze must be at least 0, got -1"),
+        ({"freeze": lambda i, layer: True}, "freeze must leave the output layer to learn"),
+        ({"unfreeze_after": -1}, "unfreeze_after must be at least 0, got -1"),
+        ({"learning_rate": -1.0}, r"learning_rate must be in \[0, inf\), got -1.0"),
+        ({"max_epochs": 0}, "max_epochs must be at least 1, got 0"),
+        ({"y": np.full(60, 9), "reset_head": False}, "y must hold only labels that fit has seen"),
+        ({"X": np.zeros((60, 8, 7, 1), np.uint8)}, "X must hold images of shape"),
+        ({"X": np.zeros((60, 8, 8, 1))}, "X must be uint8, as it was in fit, got float64"),
+    ],
+    ids=str,
+)
+def test_what_is_refused_leaves_the_model_as_it_was(fitted, tmp_path, arguments, message):
+    X, y = task([0, 1, 2])
+    model = again(fitted, tmp_path)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match=message):
+        model.fine_tune(**{"X": X, "y": y, **arguments})
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    assert model.classes_.tolist() == [0, 1, 2, 3, 4]
+    assert model.history_ == fitted.history_
+
+
+def test_not_fitted():
+    with pytest.raises(NotFittedError):
+        CNNClassifier().fine_tune(*task([0, 1]))
+
+
+def test_the_same_bits_for_any_number_of_threads(fitted, tmp_path):
+    X, y = task([5, 6])
+    found = set()
+    for n_threads in (1, 2, 3):
+        model = again(fitted, tmp_path).set_params(n_threads=n_threads)
+        found.add(model.fine_tune(X, y, unfreeze_after=1, max_epochs=2).network_.arena.flat.tobytes())
+    assert len(found) == 1
