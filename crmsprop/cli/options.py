@@ -43,6 +43,12 @@ def _fraction_or_none(text: str) -> float | None:
     return None if text == "none" else float(text)
 
 
+def _layers_to_freeze(text: str) -> str | int | None:
+    if text == "none":
+        return None
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
 NETWORK = (
     Option("filters", "filters of each convolution", int, many=True),
     Option("dense_units", "units of each dense layer behind the convolutions, the output apart", int, many=True),
@@ -129,7 +135,19 @@ FINDER = (
     Option("steps", "batches; each one's rate is the same multiple of the one before", int, default="100"),
 )
 
-ALL = (*NETWORK, *TRAINING, *FINDER)
+#: Options of fine-tune, of the same names as its parameters.
+FREEZING = (
+    Option(
+        "freeze",
+        "layers that stay as they are: features for all before the first dense one, so many from the first on, or none",
+        _layers_to_freeze,
+        "WHAT",
+        default="features",
+    ),
+    Option("unfreeze_after", "epochs after which all layers learn", int, default="never"),
+)
+
+ALL = (*NETWORK, *TRAINING, *FINDER, *FREEZING)
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -147,13 +165,19 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_training_options(
-    parser: argparse.ArgumentParser, parameters: Collection[str] | None = None, title: str = "training"
+    parser: argparse.ArgumentParser,
+    parameters: Collection[str] | None = None,
+    title: str = "training",
+    default: str = "",
 ) -> None:
-    """Add the options that say how to train; only those of `parameters`, unless it is None."""
+    """Add the options that say how to train; only those of `parameters`, unless it is None.
+
+    `default` says in words what holds where an option is not given, if that is not the parameter's own default.
+    """
     group = parser.add_argument_group(title)
     for option in TRAINING:
         if parameters is None or option.parameter in parameters:
-            _add(group, option)
+            _add(group, option._replace(default=default) if default else option)
 
 
 def add_finder_options(parser: argparse.ArgumentParser) -> None:
@@ -162,6 +186,19 @@ def add_finder_options(parser: argparse.ArgumentParser) -> None:
     for option in FINDER:
         _add(group, option)
         group.set_defaults(**{option.parameter: option.type(option.default)})
+
+
+def add_freezing_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which layers of a model are to stay as they are."""
+    group = parser.add_argument_group("layers")
+    for option in FREEZING:
+        _add(group, option)
+    group.set_defaults(freeze="features", unfreeze_after=None)
+    group.add_argument(
+        "--keep-head",
+        action="store_true",
+        help="keep the output layer, for labels that the model knows (default: a new one)",
+    )
 
 
 def given_parameters(options: argparse.Namespace) -> dict[str, Any]:
