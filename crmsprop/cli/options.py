@@ -72,8 +72,8 @@ TRAINING = (
         f"how the learning rate moves: {GRAMMAR}",
         parse_schedule,
         "NAME[:PARAMETER=VALUE,...]",
-        default="cosine; reference: inverse-time:decay=1e-6, and a tenth of the rate before in each epoch from the "
-        "twelfth on",
+        default="cosine; fast: warmup:epochs=1 then@1 cosine; reference: inverse-time:decay=1e-6, and a tenth of the "
+        "rate before in each epoch from the twelfth on",
     ),
     Option("rho", "decay of RMSprop's mean square, in [0, 1)", float, "F"),
     Option("epsilon", "added to RMSprop's root, at least 0", float, "F"),
@@ -92,6 +92,7 @@ TRAINING = (
         parse_augmentation,
         "NAME[:VALUE,...]",
         flag="--augment",
+        default="none; tuned, fast and vgg16: flip + crop:2",
     ),
     Option("label_smoothing", "share of each label that is spread over all classes, in [0, 1)", float, "F"),
     Option(
@@ -156,7 +157,9 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--model",
         choices=list(RECIPES),
-        help='"cnn": convolutions with max-pooling, then dense layers; "mlp": dense layers only; "reference": the '
+        help='"cnn": convolutions with max-pooling, then dense layers; "mlp": dense layers only; "tuned": the network '
+        'of "reference" with batch normalization, augmentation, momentum and a cosine; "fast": a modern network for '
+        'images from 25 x 25 pixels on; "vgg16": VGG-16 with batch normalization, from 32 x 32 on; "reference": the '
         "CIFAR-10 program that this project answers, layer for layer and line for line (default: cnn for images, mlp "
         "for rows)",
     )

@@ -2,9 +2,11 @@
 
 from typing import Any, NamedTuple
 
+from crmsprop.augment import Crop, Flip
 from crmsprop.cli import reference
-from crmsprop.estimators import CNNClassifier, MLPClassifier
-from crmsprop.schedules import CosineAnnealing
+from crmsprop.estimators import CNNClassifier, MLPClassifier, NetworkClassifier
+from crmsprop.nn import models
+from crmsprop.schedules import CosineAnnealing, Warmup
 
 
 class Recipe(NamedTuple):
@@ -43,8 +45,37 @@ CHOSEN = {
     "random_state": 0,
 }
 
+# Chosen on a held-out tenth of CIFAR-10's training images: 76.9% in 20 epochs without dropout. Without momentum, with
+# dropout 0.3 and crops of 4 pixels it was 73.0% in 30.
+TUNED = {
+    "layers": models.reference_cnn(batch_norm=True, dropout=0.15),
+    "augmentation": Flip() + Crop(2),
+    "max_epochs": 40,
+    "batch_size": 128,
+    "learning_rate": 5e-4,
+    "momentum": 0.9,
+    "schedule": CosineAnnealing(),
+    "validation_fraction": 0.1,
+    "random_state": 0,
+}
+
+# 85.8% of a held-out tenth in 8 epochs, without flips in prediction.
+FAST = {
+    **TUNED,
+    "layers": models.fast_cnn((32, 128, 128)),
+    "max_epochs": 60,
+    "batch_size": 256,
+    "momentum": 0.85,
+    "schedule": Warmup(1).then(CosineAnnealing(), after=1),
+    "label_smoothing": 0.2,
+    "flip_predictions": True,
+}
+
 RECIPES = {
     "cnn": Recipe(CNNClassifier, CHOSEN),
     "mlp": Recipe(MLPClassifier, CHOSEN),
+    "tuned": Recipe(NetworkClassifier, TUNED),
+    "fast": Recipe(NetworkClassifier, FAST),
+    "vgg16": Recipe(NetworkClassifier, {**TUNED, "layers": models.vgg16(batch_norm=True, units=512)}),
     "reference": Recipe(CNNClassifier, {**reference.PARAMETERS, "random_state": 0}, validates_on_last=True),
 }

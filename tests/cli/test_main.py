@@ -46,7 +46,10 @@ def test_help_in_any_terminal(run, monkeypatch, command, columns):
 
 def test_defaults_in_the_help_are_the_estimators(run):
     text = " ".join(run("train", "--help").out.split())
-    assert "--batch-size N samples a step (default: 32)" in text
+    assert (
+        "--batch-size N samples a step (default: cnn and mlp and reference: 32; tuned and vgg16: 128; fast: 256)"
+        in text
+    )
     assert "(default: cnn and mlp: no; reference: yes)" in text
     assert "--filters N [N ...] filters of each convolution (default: 32 64)" in text
 

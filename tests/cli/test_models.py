@@ -1,0 +1,48 @@
+"""What --model names: each recipe builds, fits images, and trains."""
+
+import numpy as np
+import pytest
+
+from crmsprop import NetworkClassifier, load
+from crmsprop.cli.recipes import RECIPES
+
+
+def test_tuned_trains_on_the_digits(run, folder):
+    assert run("train", "--model", "tuned", "--epochs", 2, "--threads", 1, "--quiet").code == 0
+    model = load(folder / "crmsprop-run" / "model.crms")
+    assert type(model) is NetworkClassifier
+    assert model.get_params()["momentum"] == RECIPES["tuned"].parameters["momentum"]
+
+
+def test_fast_trains_on_images_of_25_pixels(run, folder):
+    rng = np.random.default_rng(0)
+    np.savez(folder / "d.npz", X=rng.integers(0, 256, (40, 25, 25, 3)).astype(np.uint8), y=np.arange(40) % 2)
+    arguments = ("--epochs", 1, "--batch-size", 20, "--threads", 1, "--quiet")
+    assert run("train", "--model", "fast", "--data", "d.npz", *arguments).code == 0
+    assert load(folder / "crmsprop-run" / "model.crms").flip_predictions is True
+
+
+@pytest.mark.parametrize("name", ["fast", "vgg16"])
+def test_images_that_are_too_small(run, name):
+    error = run("train", "--model", name, "--epochs", 1, "--quiet").error()
+    assert "does not fit the shape" in error
+    assert "needs images of at least" in error
+
+
+@pytest.mark.parametrize("name", ["tuned", "fast", "vgg16"])
+def test_what_does_not_apply(run, name):
+    assert run("train", "--model", name, "--filters", 4).error() == f"--filters does not apply to --model {name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    # convolutions without bias, two numbers a channel for each normalization, and the dense layers
+    [
+        ("tuned", 9 * 3 * 32 + 9 * 32 * 64 + 2 * (32 + 64) + 64 * 64 * 128 + 128 + 1290),
+        ("vgg16", 14_714_688 + 2 * 4224 + 512 * 512 + 512 + 5130),  # torchvision's features, and ours behind them
+    ],
+)
+def test_summaries(run, name, count):
+    ended = run("summary", "--model", name)
+    assert ended.code == 0
+    assert f"{count:,}" in ended.out
