@@ -50,7 +50,7 @@ def test_defaults_in_the_help_are_the_estimators(run):
         "--batch-size N samples a step (default: cnn and mlp and reference: 32; tuned and vgg16: 128; fast: 256)"
         in text
     )
-    assert "(default: cnn and mlp: no; reference: yes)" in text
+    assert "(default: cnn and mlp and tuned and fast and vgg16: no; reference: yes)" in text
     assert "--filters N [N ...] filters of each convolution (default: 32 64)" in text
 
 
