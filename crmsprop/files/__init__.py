@@ -12,6 +12,7 @@ The format: https://github.com/huggingface/safetensors#format
 
 from crmsprop.files.layout import DTYPE_NAMES
 from crmsprop.files.reader import read_container
-from crmsprop.files.writer import write_container
+from crmsprop.files.tree import tree_from_parts, tree_to_parts
+from crmsprop.files.writer import write_container, write_file
 
-__all__ = ["DTYPE_NAMES", "read_container", "write_container"]
+__all__ = ["DTYPE_NAMES", "read_container", "tree_from_parts", "tree_to_parts", "write_container", "write_file"]

@@ -2,14 +2,13 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
 import reprlib
-import secrets
 import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from crmsprop.files.layout import DTYPE_NAMES, METADATA, NO_DIGEST, VERSION, header_bytes
 from crmsprop.files.plain import check_plain, check_text
+from crmsprop.files.temporary import temporary_beside
 
 
 def write_container(
@@ -25,8 +25,8 @@ def write_container(
     """Write named arrays and a configuration to one file, wholly or not at all.
 
     The file is written to a temporary name in the same folder, flushed to the disk and renamed: whatever fails, a file
-    that was there before is as it was. A new file gets the permissions of the umask, an old one keeps its own. The same
-    content gives the same bytes.
+    that was there before is as it was. What a writer that was killed has left goes with the next write of that file. A
+    new file gets the permissions of the umask, an old one keeps its own. The same content gives the same bytes.
 
     Parameters
     ----------
@@ -61,16 +61,51 @@ def write_container(
     >>> arrays["weight"].shape, config
     ((2, 3), {'epochs': 5})
     """
-    name = os.fsdecode(path)
-    if not name or name.endswith(os.sep):
-        raise ValueError(f"path must be that of a file, got {name!r}")
-    target = os.path.realpath(name)
-    mode = _permissions_to_keep(target)
+    target, mode = _target_of(path)
     table = _stored_table(arrays)
     metadata = _metadata_of(config, kind)
     views = [array.reshape(-1).view(np.uint8).data for array in table.values()]
     metadata["sha256"] = _digest([header_bytes(table, metadata), *views])
     _replace_file(target, [header_bytes(table, metadata), *views], mode)
+
+
+def write_file(path: str | os.PathLike[str], *chunks: bytes | memoryview) -> None:
+    """Write bytes to one file, wholly or not at all, as `write_container` does; so that a text is never lost half-way.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; an existing one is replaced. A symbolic link is followed.
+    *chunks : bytes
+        What the file will hold, one behind the other.
+
+    Raises
+    ------
+    ValueError
+        If `path` is not a regular file.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from crmsprop.files import write_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_file(os.path.join(folder, "history.csv"), b"epoch,loss\\n", b"1,0.5\\n")
+    ...     os.listdir(folder)
+    ['history.csv']
+    """
+    target, mode = _target_of(path)
+    _replace_file(target, chunks, mode)
+
+
+def _target_of(path: str | os.PathLike[str]) -> tuple[str, int | None]:
+    """Return the file that `path` leads to, and the permissions that it will have, None for those of the umask."""
+    name = os.fsdecode(path)
+    if not name or name.endswith(os.sep):
+        raise ValueError(f"path must be that of a file, got {name!r}")
+    target = os.path.realpath(name)
+    return target, _permissions_to_keep(target)
 
 
 def _metadata_of(config: Mapping[str, Any], kind: str) -> dict[str, str]:
@@ -135,29 +170,24 @@ def _replace_file(path: str, chunks: Iterable[bytes | memoryview], mode: int | N
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "No such folder", folder)
-    # A random name: several processes may write the same path, and the last one wins.
-    temporary = os.path.join(folder, f".crmsprop-{secrets.token_hex(8)}.tmp")
     try:
-        _write_synced(temporary, chunks, mode)
-        os.replace(temporary, path)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename is None:
+        with temporary_beside(path, mode) as file:
+            _write_synced(file, chunks, mode)
+            os.replace(file.name, path)
+    except OSError as error:
+        if error.filename is None:
             error.filename = path  # a full disk does not say where
         raise
     _sync_folder(folder)
 
 
-def _write_synced(path: str, chunks: Iterable[bytes | memoryview], mode: int | None) -> None:
-    opener = None if mode is None else partial(os.open, mode=0o600)
-    with open(path, "xb", opener=opener) as file:
-        for chunk in chunks:
-            file.write(chunk)
-        if mode is not None:
-            os.chmod(path, mode)
-        file.flush()
-        os.fsync(file.fileno())
+def _write_synced(file: io.BufferedWriter, chunks: Iterable[bytes | memoryview], mode: int | None) -> None:
+    for chunk in chunks:
+        file.write(chunk)
+    if mode is not None:
+        os.chmod(file.name, mode)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _sync_folder(folder: str) -> None:
