@@ -23,6 +23,10 @@ class DivergenceError(RuntimeError):
     """The training loss became NaN or infinite. The estimator keeps the last good weights."""
 
 
+class TrainingInterruptedWarning(UserWarning):
+    """Ctrl-C has ended a training before its time. The estimator is fitted with what it had learned."""
+
+
 class MissingExtraError(RuntimeError):
     """An optional package is needed and not installed; the message says which extra brings it."""
 
@@ -130,12 +134,12 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return value
 
 
-def warn_user(message: str) -> None:
-    """Issue a UserWarning that points at the first line outside of this package: the user's."""
+def warn_user(message: str, category: type[UserWarning] = UserWarning) -> None:
+    """Issue a warning that points at the first line outside of this package: the user's."""
     level, frame = 1, sys._getframe()
     while _is_ours(frame) and frame.f_back is not None:
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def _is_ours(frame: FrameType) -> bool:

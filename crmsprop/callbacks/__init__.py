@@ -2,8 +2,10 @@
 
 A callback is given to an estimator as one of its `callbacks`, and can serve many trainings, one after the other: each
 begins afresh. What it has learnt is in its attributes that end in ``_``. A clone of the estimator has copies of them.
+`Checkpoint` stores the state of a training with that of its callbacks, so that a training that is killed can go on.
 """
 
+from crmsprop.callbacks.checkpoint import Checkpoint
 from crmsprop.callbacks.csv_logger import CSVLogger
 from crmsprop.callbacks.early_stopping import EarlyStopping
 from crmsprop.callbacks.epoch_printer import EpochPrinter
@@ -16,6 +18,7 @@ from crmsprop.training import Callback
 __all__ = [
     "CSVLogger",
     "Callback",
+    "Checkpoint",
     "EarlyStopping",
     "EpochPrinter",
     "LearningRateScheduler",

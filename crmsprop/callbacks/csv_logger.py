@@ -2,11 +2,16 @@
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from crmsprop.callbacks.own_path import OwnPath
 from crmsprop.errors import check_bool
-from crmsprop.training import Callback, Training
+from crmsprop.files import write_file
+from crmsprop.training import Callback, Training, check_state
+
+#: What a training teaches it, and the types that a file may give back.
+STATE: dict[str, tuple[type, ...]] = {"begin": (int,)}
 
 
 class CSVLogger(Callback):
@@ -59,18 +64,44 @@ class CSVLogger(Callback):
         self.append = check_bool("append", append)
 
     def on_train_begin(self, context: Training) -> None:
-        """Begin the file, or look at the one to append to."""
+        """Begin the file, or look at the one to append to; that of a training which goes on stays as it is."""
         self.path_ = self._own.made(self.path)
+        self._begin = 0
+        if context.resumed:
+            return
         header = _line(context.history)
         if self.append and os.path.exists(self.path_) and os.path.getsize(self.path_):
             _check_goes_on(self.path_, header)
+            self._begin = os.path.getsize(self.path_)
         else:
-            with open(self.path_, "wb") as file:
-                file.write(header)
+            write_file(self.path_, header)
 
     def on_epoch_end(self, context: Training) -> None:
         """Write the last row of the history."""
-        _append(self.path_, _line("" if values[-1] is None else values[-1] for values in context.history.values()))
+        _append(self.path_, _row(values[-1] for values in context.history.values()))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where in the file the lines of this training begin."""
+        return {"begin": self._begin}
+
+    def load_state_dict(self, state: Mapping[str, Any], context: Training) -> None:
+        """Leave what was in the file before, and the epochs so far; ValueError where the former is lost."""
+        check_state(self, state, STATE)
+        self._begin = state["begin"]
+        head = _head(self.path_, self._begin) if self._begin else _line(context.history)
+        write_file(self.path_, head, *map(_row, zip(*context.history.values(), strict=True)))
+
+
+def _row(cells: Iterable[float | None]) -> bytes:
+    return _line("" if cell is None else cell for cell in cells)
+
+
+def _head(path: str, size: int) -> bytes:
+    """Return the first `size` bytes of a file; no more memory is taken than the file has bytes."""
+    if not os.path.exists(path) or not 0 < size <= os.path.getsize(path):
+        raise ValueError(f"path must be the file that the training has appended to, of {size} bytes or more: {path!r}")
+    with open(path, "rb") as file:
+        return file.read(size)
 
 
 def _line(cells: Iterable[object]) -> bytes:

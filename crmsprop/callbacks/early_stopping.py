@@ -1,12 +1,22 @@
 """Stop when a column of the history stops getting better."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from crmsprop.callbacks.monitor import Monitor
 from crmsprop.errors import check_bool, check_integer, check_real
-from crmsprop.training import Callback, Training
+from crmsprop.training import Callback, Training, check_state, check_weights
+
+#: What a training teaches it, and the types that a file may give back.
+STATE: dict[str, tuple[type, ...]] = {
+    "best": (int, float),
+    "best_epoch": (int,),
+    "wait": (int,),
+    "stopped_epoch": (int, type(None)),
+    "best_weights": (np.ndarray, type(None)),
+}
 
 
 class EarlyStopping(Callback):
@@ -102,6 +112,24 @@ class EarlyStopping(Callback):
         if self._best_weights is not None:
             context.network.arena.flat[:] = self._best_weights
             self._best_weights = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best epoch so far with its weights, and the patience that is lost."""
+        return {
+            "best": self.best_,
+            "best_epoch": self.best_epoch_,
+            "wait": self.wait_,
+            "stopped_epoch": self.stopped_epoch_,
+            "best_weights": self._best_weights,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any], context: Training) -> None:
+        """Go on with what `state_dict` returned; FileFormatError where it is malformed."""
+        check_state(self, state, STATE)
+        if state["best_weights"] is not None:
+            check_weights("the best weights of EarlyStopping", state["best_weights"], context)
+        self.best_, self.best_epoch_, self.wait_ = state["best"], state["best_epoch"], state["wait"]
+        self.stopped_epoch_, self._best_weights = state["stopped_epoch"], state["best_weights"]
 
     def _note_best(self, value: float, context: Training) -> None:
         self.best_, self.best_epoch_ = value, context.epoch + 1

@@ -2,12 +2,21 @@
 
 import os
 import string
+from collections.abc import Mapping
+from typing import Any
 
 from crmsprop.callbacks.monitor import Monitor, why_empty
 from crmsprop.callbacks.own_path import OwnPath
-from crmsprop.errors import check_integer, shown
+from crmsprop.errors import FileFormatError, check_integer, shown
 from crmsprop.persistence import network_to_parts, save_network
-from crmsprop.training import COLUMNS, Callback, Training
+from crmsprop.training import COLUMNS, Callback, Training, check_state
+
+#: What a training teaches it, and the types that a file may give back.
+STATE: dict[str, tuple[type, ...]] = {
+    "path": (str, type(None)),
+    "epoch": (int,),
+    "best": (int, float, type(None)),
+}
 
 
 class ModelCheckpoint(Callback):
@@ -87,6 +96,17 @@ class ModelCheckpoint(Callback):
         path = self._own.made(_filled(self.path, context))
         save_network(path, context.network)
         self.path_, self.epoch_, self.best_ = path, context.epoch + 1, value
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return which file was written last, after which epoch, and what `monitor` was."""
+        return {"path": self.path_, "epoch": self.epoch_, "best": self.best_}
+
+    def load_state_dict(self, state: Mapping[str, Any], context: Training) -> None:
+        """Go on with what `state_dict` returned; FileFormatError where it is malformed."""
+        check_state(self, state, STATE)
+        if (state["best"] is None) != (self._monitor is None):
+            raise FileFormatError(f"the best value of ModelCheckpoint must be that of its monitor, got {state['best']}")
+        self.path_, self.epoch_, self.best_ = state["path"], state["epoch"], state["best"]
 
     def _improves(self, value: float | None) -> bool:
         if self._monitor is None or value is None or self.best_ is None:

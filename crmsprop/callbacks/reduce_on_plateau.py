@@ -1,8 +1,19 @@
 """Lower the learning rate when a column of the history stops getting better."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from crmsprop.callbacks.monitor import Monitor
-from crmsprop.errors import check_integer, check_real
-from crmsprop.training import Callback, Training
+from crmsprop.errors import FileFormatError, check_integer, check_real
+from crmsprop.training import Callback, Training, check_state
+
+#: What a training teaches it, and the types that a file may give back. The rate that it has set is the optimizer's.
+STATE: dict[str, tuple[type, ...]] = {
+    "best": (int, float),
+    "wait": (int,),
+    "cooldown": (int,),
+    "reduced_epochs": (list,),
+}
 
 
 class ReduceOnPlateau(Callback):
@@ -89,6 +100,23 @@ class ReduceOnPlateau(Callback):
             self.wait_ += 1
             if self.wait_ >= self.patience:
                 self._reduce(context)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value so far, the patience that is lost, and the epochs of the reductions."""
+        return {
+            "best": self.best_,
+            "wait": self.wait_,
+            "cooldown": self.cooldown_,
+            "reduced_epochs": self.reduced_epochs_,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any], context: Training) -> None:
+        """Go on with what `state_dict` returned; FileFormatError where it is malformed."""
+        check_state(self, state, STATE)
+        if not all(type(epoch) is int for epoch in state["reduced_epochs"]):
+            raise FileFormatError(f"the reduced epochs of ReduceOnPlateau must be integers, got {state!r:.100}")
+        self.best_, self.wait_, self.cooldown_ = state["best"], state["wait"], state["cooldown"]
+        self.reduced_epochs_ = list(state["reduced_epochs"])
 
     def _reduce(self, context: Training) -> None:
         rate = context.optimizer.learning_rate

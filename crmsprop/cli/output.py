@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
@@ -9,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from crmsprop.cli.parser import UsageError
+from crmsprop.cli.resuming import CHECKPOINT, CLAIM, can_go_on, held_claim, note_way_on
 from crmsprop.display import TrainingHistoryDisplay
+from crmsprop.errors import DivergenceError
+from crmsprop.files import write_file
 
 DEFAULT_FOLDER = "crmsprop-run"
 MODEL, HISTORY, CURVES = FILES = ("model.crms", "history.csv", "learning_curves.png")
-
-#: What marks a folder that a run is about to fill.
-CLAIM = ".crmsprop-running"
 
 Columns = Mapping[str, Sequence[float | None]]
 
@@ -41,8 +42,16 @@ def add_quiet_option(group: Any, hidden: str = "progress and no table, only the 
 
 
 @contextmanager
-def output_folder(wanted: Path | None, default: str = DEFAULT_FOLDER, files: Sequence[str] = FILES) -> Iterator[Path]:
+def output_folder(
+    wanted: Path | None,
+    default: str = DEFAULT_FOLDER,
+    files: Sequence[str] = FILES,
+    arguments: Sequence[str] = (),
+) -> Iterator[Path]:
     """Make the folder of a run, and unmake it if the run fails: then nothing of ours stays.
+
+    A training that has left a checkpoint stays, for `resumed_folder`; the error says so. One that diverged does not: it
+    would diverge again.
 
     Parameters
     ----------
@@ -51,6 +60,8 @@ def output_folder(wanted: Path | None, default: str = DEFAULT_FOLDER, files: Seq
     default : str, default="crmsprop-run"
     files : sequence of str
         What the run writes there.
+    arguments : sequence of str, default=()
+        Those of the command line, where the run can be resumed.
 
     Yields
     ------
@@ -67,10 +78,18 @@ def output_folder(wanted: Path | None, default: str = DEFAULT_FOLDER, files: Seq
         folder = _numbered_folder(default, undo) if wanted is None else _wanted_folder(wanted, undo)
         claim = folder / CLAIM
         claim.touch(exist_ok=False)  # no other run may take the folder, and one that cannot be written to fails now
-        undo.callback(_remove_results, folder, files)
         undo.callback(claim.unlink, missing_ok=True)
-        yield folder
-        claim.unlink()
+        try:
+            with held_claim(claim, arguments):
+                yield folder
+        except BaseException as error:
+            _remove_results(folder, (*files, CHECKPOINT) if isinstance(error, DivergenceError) else files)
+            if can_go_on(folder):
+                note_way_on(error, folder)
+                undo.pop_all()
+            raise
+        if not can_go_on(folder):
+            claim.unlink()
         undo.pop_all()
 
 
@@ -83,10 +102,11 @@ def write_results(folder: Path, estimator: Any) -> None:
 
 def write_table(path: Path, columns: Columns) -> None:
     """Write columns as CSV, such as a history, an epoch a line; what was not measured is empty."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    write_file(path, text.getvalue().encode())
 
 
 def draw_curves(path: Path, history: Columns) -> None:
@@ -95,7 +115,9 @@ def draw_curves(path: Path, history: Columns) -> None:
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     TrainingHistoryDisplay.from_history(history, ax=figure)
-    figure.savefig(path, dpi=120, format="png")
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120, format="png")
+    write_file(path, picture.getbuffer())
 
 
 def _numbered_folder(default: str, undo: ExitStack) -> Path:

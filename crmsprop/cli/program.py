@@ -1,5 +1,6 @@
 """The whole command line. Each command is a file with ``add_parser(subparsers)`` and ``run(options) -> int``."""
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from crmsprop.cli import evaluate, find_lr, fine_tune, predict, summary, train
 from crmsprop.cli.options import with_flags
 from crmsprop.cli.parser import Parser, UsageError
+from crmsprop.cli.resuming import with_stored_arguments
 from crmsprop.errors import DivergenceError, MissingExtraError
 from crmsprop.versions import __version__
 
@@ -22,7 +24,8 @@ exit status:
   0    done
   1    the training diverged, or the memory was not enough
   2    an option, the data, a file or a missing package is to blame
-  130  interrupted with Ctrl-C
+  130  interrupted with Ctrl-C; "train" writes the results of the epochs that it
+       has trained, and says how to go on
 """
 
 
@@ -48,9 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     try:
-        options, unknown = make_parser().parse_known_args(argv)
-        if unknown:
-            raise UsageError(f'unknown {" ".join(unknown)} (see "crmsprop {options.command} --help")')
+        options = _parsed(sys.argv[1:] if argv is None else argv)
         code: int = options.run(options)
         return code
     except SystemExit as stop:  # how argparse ends --help and --version
@@ -58,12 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output, such as "head", has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except KeyboardInterrupt:
-        return _fail("interrupted, nothing was kept", 130)
+    except KeyboardInterrupt as interrupt:
+        return _fail(_with_notes("interrupted", interrupt, ", nothing was kept"), 130)
     except (DivergenceError, MemoryError) as error:
-        return _fail(_one_line(error), 1)
+        return _fail(_with_notes(_one_line(error), error), 1)
     except (ValueError, TypeError, OSError, MissingExtraError) as error:
-        return _fail(_one_line(error), 2)
+        return _fail(_with_notes(_one_line(error), error), 2)
 
 
 def make_parser() -> Parser:
@@ -79,6 +80,24 @@ def make_parser() -> Parser:
     for command in COMMANDS:
         command.add_parser(subparsers)
     return parser
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options, those of the run that is resumed among them."""
+    options, unknown = make_parser().parse_known_args(arguments)
+    if unknown:
+        raise UsageError(f'unknown {" ".join(unknown)} (see "crmsprop {options.command} --help")')
+    if getattr(options, "resume", None) is not None:
+        folder, arguments = options.resume, with_stored_arguments(options, arguments)
+        options = make_parser().parse_args(arguments)
+        options.resume = folder
+    options.arguments = list(arguments)
+    return options
+
+
+def _with_notes(message: str, error: BaseException, otherwise: str = "") -> str:
+    notes: list[str] = getattr(error, "__notes__", [])
+    return "; ".join([message, *notes]) if notes else message + otherwise
 
 
 def _fail(message: str, code: int) -> int:

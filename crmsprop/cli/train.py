@@ -2,16 +2,29 @@
 
 import argparse
 import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
-from crmsprop.callbacks import ProgressBar
+from crmsprop.callbacks import Callback, ProgressBar
 from crmsprop.cli.announcement import Announcement
 from crmsprop.cli.data import Data, add_data_options, load_data
 from crmsprop.cli.models import Job, make_job
 from crmsprop.cli.options import add_network_options, add_training_options
 from crmsprop.cli.output import add_output_options, output_folder, write_results
 from crmsprop.cli.report import history_table, result_lines, training_line
+from crmsprop.cli.resuming import (
+    CHECKPOINT,
+    add_resume_options,
+    can_go_on,
+    checkpoint_of,
+    resume_command,
+    resumed_folder,
+)
 from crmsprop.display import require_matplotlib
+from crmsprop.errors import TrainingInterruptedWarning
 
 DESCRIPTION = """\
 Trains a network with RMSprop and tests it. It shows a progress bar for the
@@ -37,6 +50,8 @@ examples:
       One schedule for three epochs, and then another.
   crmsprop train --data cifar10 --augment "flip + rotation:15 + translation:0.1 + zoom:0.1"
       Other images in every epoch.
+  crmsprop train --resume crmsprop-run
+      Go on with a run that was killed or interrupted.
 
 then, in Python:
   model = crmsprop.load("crmsprop-run/model.crms")
@@ -57,6 +72,7 @@ def add_parser(subparsers: Any) -> None:
     add_network_options(parser)
     add_training_options(parser)
     add_output_options(parser)
+    add_resume_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -71,29 +87,50 @@ def run(options: argparse.Namespace) -> int:
     Returns
     -------
     int
-        The exit status, 0.
+        The exit status: 0, or 130 after Ctrl-C.
     """
     require_matplotlib()
     data = load_data(options)
     job = make_job(options, data)
-    with output_folder(options.output) as folder:
-        _fit(job, data, options.quiet)
+    with _folder(options) as folder:
+        interrupted = _fit(job, data, checkpoint_of(options, folder), options.quiet)
         score = job.estimator.evaluate(data.X_test, data.y_test)
         write_results(folder, job.estimator)
+        if not interrupted:
+            (folder / CHECKPOINT).unlink(missing_ok=True)
     if not options.quiet:
         if not (sys.stdout.isatty() and sys.stderr.isatty()):  # there its lines were shown, an epoch each
             print(history_table(job.estimator.history_))
         print(training_line(job.estimator))
     print(result_lines(score, len(data.X_test), folder), flush=True)
-    return 0
+    return _interrupted(job.estimator, folder) if interrupted else 0
 
 
-def _fit(job: Job, data: Data, quiet: bool) -> None:
-    if quiet:
-        job.estimator.fit(**job.fit)
-        return
+def _folder(options: argparse.Namespace) -> AbstractContextManager[Path]:
+    if options.resume is not None:
+        return resumed_folder(options.resume)
+    return output_folder(options.output, arguments=options.arguments)
+
+
+def _fit(job: Job, data: Data, checkpoints: Sequence[Callback], quiet: bool) -> bool:
+    """Train; returns whether Ctrl-C has ended it. KeyboardInterrupt where that left no epoch."""
     progress = ProgressBar()
+    shown = [] if quiet else [progress, Announcement(data)]
     try:
-        job.estimator.set_params(callbacks=[progress, Announcement(data)]).fit(**job.fit)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", TrainingInterruptedWarning)
+            job.estimator.set_params(callbacks=[*shown, *checkpoints]).fit(**job.fit)
+    except TrainingInterruptedWarning:
+        if not job.estimator.n_epochs_:
+            raise KeyboardInterrupt from None
+        return True
     finally:
         progress.close()
+    return False
+
+
+def _interrupted(estimator: Any, folder: Path) -> int:
+    way = f"; {resume_command(folder)}" if can_go_on(folder) else ""
+    done = f"interrupted after {estimator.n_epochs_} of {estimator.max_epochs} epochs, whose results are in {folder}"
+    print(f"crmsprop: {done}{way}", file=sys.stderr)
+    return 130

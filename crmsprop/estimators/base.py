@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from crmsprop import kernels
-from crmsprop.callbacks import EpochPrinter
+from crmsprop.callbacks import Callback, EpochPrinter
 from crmsprop.errors import DivergenceError, check_bool, check_integer
 from crmsprop.estimators.fine_tuning import Freeze, Unfreeze, copy_weights, frozen_layers
 from crmsprop.estimators.fitted import FittedNetwork
@@ -24,11 +24,13 @@ from crmsprop.estimators.inputs import (
     native,
     rows_of_images,
 )
+from crmsprop.estimators.interruption import raise_in_a_loop, warn_of_interruption
+from crmsprop.estimators.parameters import Seeds
 from crmsprop.estimators.validation import held_out, naming_validation_data
 from crmsprop.nn import Network
 from crmsprop.nn.layer import Shape
 from crmsprop.optimizer import RMSprop
-from crmsprop.training import Batches, DataSet, Plan, Training, train
+from crmsprop.training import Batches, DataSet, Plan, SavedState, Training, described, train
 
 #: Training samples that a layer sees before training begins.
 ADAPTING = 2000
@@ -57,7 +59,12 @@ class NetworkEstimator(FittedNetwork):
     # ---- fit
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> "NetworkEstimator":
-        """Train a fresh network.
+        """Train a fresh network, or go on with the one that a `Checkpoint` among the callbacks has stored.
+
+        Ctrl-C ends the training, and a warning says so: the estimator is then fitted with the weights of the end of the
+        last whole epoch (with `early_stopping` and `restore_best`, of the best one), and its history ends there; in the
+        first epoch, with those of the last step. A second Ctrl-C raises KeyboardInterrupt and leaves the estimator as
+        it was, and so does the first where `fit` is called by a search or in a job of joblib.
 
         Parameters
         ----------
@@ -78,16 +85,27 @@ class NetworkEstimator(FittedNetwork):
             If a parameter is out of its range, or the data does not fit: names the parameter, the rule and the value.
         DivergenceError
             If the loss becomes NaN or infinite; the estimator is fitted with the last good weights.
+        FileFormatError
+            If the file of a `Checkpoint` is damaged.
+
+        Warns
+        -----
+        TrainingInterruptedWarning
+            If Ctrl-C ended the training.
         """
         with self._unchanged_if_refused():
-            seeds = self._seeds()
+            saved = self._saved_state()
+            seeds = self._seeds_of(saved)
             plan = self._plan(seeds.order)
             X, y = self._check_training_data(X, y)
             data = self._data_set(X, self._encode_fit(y))
             data, validation = self._split(data, X_val, y_val, seeds.split)
             self._build(X, seeds.weights)
             self._adapt(data)
-            self._train(data, validation, plan)
+            training = self._training(plan, seeds, self._optimizer(self._groups()))
+            self._train(training, data, validation, saved)
+            raise_in_a_loop(training)
+        warn_of_interruption(training)
         return self
 
     def fine_tune(
@@ -160,8 +178,10 @@ class NetworkEstimator(FittedNetwork):
             copy_weights(before, self.network_, but_last=reset_head)
             frozen = frozen_layers(freeze, self.network_.layers)
             later = [] if unfreeze_after is None else [Unfreeze(check_integer("unfreeze_after", unfreeze_after, 0))]
-            optimizer = settings._optimizer(self._groups(frozen))
-            self._train(data, validation, plan, optimizer, frozen=frozen, callbacks=later)
+            training = self._training(plan, seeds, settings._optimizer(self._groups(frozen)), frozen)
+            self._train(training, data, validation, callbacks=later)
+            raise_in_a_loop(training)
+        warn_of_interruption(training)
         return self
 
     @contextmanager
@@ -244,16 +264,29 @@ class NetworkEstimator(FittedNetwork):
             batches = Batches(some, ADAPTING, self.network_.dtype, kernels.effective_n_threads(self.n_threads))
             self.network_.adapt(next(batches.in_order()).x)
 
+    def _training(self, plan: Plan, seeds: Seeds, optimizer: RMSprop, frozen: frozenset[int] = frozenset()) -> Training:
+        origin = {
+            "random_state": list(seeds),
+            "validation_fraction": described(self.validation_fraction),
+            "classes_": described(getattr(self, "classes_", np.zeros(0)).tolist()),  # a regressor has none
+            "frozen": sorted(frozen),
+        }
+        return Training(self.network_, optimizer, plan, origin=origin, frozen=frozen)
+
     def _train(
-        self, data: DataSet, validation: DataSet | None, plan: Plan, optimizer: RMSprop | None = None, **progress: Any
+        self,
+        training: Training,
+        data: DataSet,
+        validation: DataSet | None,
+        saved: SavedState | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> None:
-        """Train the network by the plan; `progress` is where the training stands already, such as ``frozen``."""
+        """Train the network; `callbacks` come before the user's."""
         stopping = self._stopping()
-        callbacks = [*([stopping] if self.early_stopping else []), *([EpochPrinter()] if self.verbose else [])]
-        callbacks += [*progress.pop("callbacks", ()), *(self.callbacks or [])]
-        training = Training(self.network_, optimizer or self._optimizer(self._groups()), plan, **progress)
+        watching = [*([stopping] if self.early_stopping else []), *([EpochPrinter()] if self.verbose else [])]
+        callbacks = [*watching, *callbacks, *(self.callbacks or [])]
         try:
-            train(training, self._loss(), data, validation, callbacks)
+            train(training, self._loss(), data, validation, callbacks, saved)
         finally:
             self.history_ = training.history
             self.n_epochs_ = len(training.history["epoch"])

@@ -11,11 +11,11 @@ from sklearn.utils import check_random_state
 
 from crmsprop import kernels
 from crmsprop.augment import Augmentation
-from crmsprop.callbacks import Callback, EarlyStopping
+from crmsprop.callbacks import Callback, Checkpoint, EarlyStopping
 from crmsprop.errors import check_bool, check_integer, check_real
 from crmsprop.optimizer import RMSprop
 from crmsprop.schedules import as_schedule
-from crmsprop.training import Plan
+from crmsprop.training import Plan, SavedState
 
 
 class Seeds(NamedTuple):
@@ -174,6 +174,24 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
             rule = "random_state must be None, an integer in [0, 2**32) or a numpy.random.RandomState"
             raise ValueError(f"{rule}, got {self.random_state!r:.100}") from error
         return Seeds(*(int(seed) for seed in random.randint(np.iinfo(np.int32).max, size=3)))
+
+    def _saved_state(self) -> SavedState | None:
+        """Return what a Checkpoint among the callbacks wants to go on from; None for the beginning."""
+        self._check_callbacks()
+        checkpoints = [callback for callback in self.callbacks or [] if isinstance(callback, Checkpoint)]
+        states = (checkpoint.saved() for checkpoint in checkpoints)
+        return next((state for state in states if state is not None), None)
+
+    def _seeds_of(self, saved: SavedState | None) -> Seeds:
+        """Return the seeds of a training; one that goes on and has no random_state has those that were drawn then."""
+        if saved is None or self.random_state is not None:
+            return self._seeds()
+        seeds = saved.part("identity").get("random_state")
+        if not isinstance(seeds, list) or len(seeds) != 3 or not all(type(seed) is int for seed in seeds):
+            raise saved.error(f"its random_state must be three integers, got {seeds!r:.100}")
+        if not all(0 <= seed < 2**31 for seed in seeds):
+            raise saved.error(f"its random_state must be in [0, 2**31), got {seeds!r:.100}")
+        return Seeds(*seeds)
 
     def _optimizer(self, groups: list[dict[str, Any]]) -> RMSprop:
         return RMSprop(

@@ -95,6 +95,8 @@ class RMSprop:
     means, velocities, averages : tuple of ndarray or None
         State of `centered`, `momentum` and `ema`; None without. The averages may be read at any time; those of frozen
         parameters are what these were at the beginning.
+    groups : tuple of Group
+        Settings of each group, as `set_group` changes them: learning_rate, l2, weight_decay, frozen.
     n_steps : int
         Updates made.
 
@@ -228,6 +230,11 @@ class RMSprop:
     velocities: tuple[Array, ...] | None = _read_only("_velocities")
     averages: tuple[Array, ...] | None = _read_only("_averages")
     n_steps: int = _read_only("_n_steps")
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Settings of each group: learning_rate, l2 and weight_decay (None for the optimizer's own), and frozen."""
+        return tuple(self._groups)
 
     @property
     def n_threads(self) -> int | None:

@@ -1,11 +1,13 @@
-"""The one training loop, the batches it takes, the history it leaves, and the hooks that it calls."""
+"""The one training loop, the batches it takes, the history it leaves, the hooks that it calls, and its whole state."""
 
 from crmsprop.training.batches import Batch, Batches, DataSet
 from crmsprop.training.callback import Callback
 from crmsprop.training.evaluation import EVALUATION_BATCH, Evaluator
 from crmsprop.training.history import COLUMNS, History, new_history
+from crmsprop.training.identity import described
 from crmsprop.training.loop import Plan, Training, train
 from crmsprop.training.prediction import predict
+from crmsprop.training.state import SavedState, check_state, check_weights, state_of
 
 __all__ = [
     "COLUMNS",
@@ -17,8 +19,13 @@ __all__ = [
     "Evaluator",
     "History",
     "Plan",
+    "SavedState",
     "Training",
+    "check_state",
+    "check_weights",
+    "described",
     "new_history",
     "predict",
+    "state_of",
     "train",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from crmsprop.training.loop import Training
 
-HOOKS = ("on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end")
+HOOKS = (
+    *("on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end"),
+    "on_safe_point",
+)
 
 
 class Callback:
@@ -20,6 +23,9 @@ class Callback:
     A callback of one's own overrides the hooks that it needs. Its parameters are set in ``__init__`` and not changed;
     what it learns in a training goes into attributes that end in ``_`` and are set in `on_train_begin`. A hook whose
     name ends in ``_end`` stops the training by returning True; what the others return is ignored.
+
+    What it learns is lost with a training that is killed, unless `state_dict` returns it and `load_state_dict` takes it
+    back: the callback `Checkpoint` stores it beside all else that a training needs to go on.
 
     Examples
     --------
@@ -53,6 +59,32 @@ class Callback:
     def on_batch_end(self, context: Training) -> Any:
         """Called after a step."""
 
+    def on_safe_point(self, context: Training) -> Any:
+        """Called between two steps or epochs, when every callback has heard of the one before: the state is whole."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Return what this training has taught the callback, for a checkpoint.
+
+        Returns
+        -------
+        mapping of str to object
+            None, bool, int, float, str and arrays, in lists and dicts where need be.
+        """
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any], context: Training) -> None:
+        """Go on with a state that `state_dict` returned in a training that was killed.
+
+        Called behind `on_train_begin`; and, where the checkpoint is from the middle of an epoch, behind another call of
+        `on_epoch_begin`. The state comes from a file: it may be damaged or hostile.
+
+        Parameters
+        ----------
+        state : mapping of str to object
+        context : Training
+            As it was at the checkpoint.
+        """
+
 
 class Hooks:
     """The hooks that the callbacks of a training really have, so that one that nobody overrides costs nothing."""
@@ -63,14 +95,25 @@ class Hooks:
             hook: [getattr(callback, hook) for callback in callbacks if _overrides(callback, hook)] for hook in HOOKS
         }
 
-    def call(self, hook: str) -> bool:
-        """Call `hook` of every callback, in order; returns whether one of them stops the training."""
+    def has(self, hook: str) -> bool:
+        """Return whether any callback has `hook`."""
+        return bool(self._calls[hook])
+
+    def call(self, hook: str) -> None:
+        """Call `hook` of every callback, in order, and note in the context whether one of them stops the training."""
         calls = self._calls[hook]
         if not calls:
-            return False
+            return
         answers = [call(self._context) for call in calls]
-        return hook.endswith("_end") and any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers)
+        if hook.endswith("_end") and any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers):
+            self._context.stopped = True
 
 
-def _overrides(callback: Callback, hook: str) -> bool:
-    return getattr(type(callback), hook) is not getattr(Callback, hook)
+def stateful(callbacks: Sequence[Callback]) -> list[Callback]:
+    """Return those that have a state to store."""
+    return [callback for callback in callbacks if _overrides(callback, "state_dict")]
+
+
+def _overrides(callback: Callback, method: str) -> bool:
+    """Return whether the class of a callback has a method of its own in place of one that does nothing."""
+    return getattr(type(callback), method) is not getattr(Callback, method)

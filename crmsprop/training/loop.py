@@ -1,5 +1,6 @@
 """The one training loop."""
 
+import itertools
 import math
 import numbers
 import time
@@ -18,6 +19,8 @@ from crmsprop.training.batches import Batch, Batches, DataSet
 from crmsprop.training.callback import Callback, Hooks
 from crmsprop.training.evaluation import Evaluator
 from crmsprop.training.history import History, append, new_history
+from crmsprop.training.identity import check_identity, identity_of
+from crmsprop.training.state import SavedState, restore, restore_callbacks
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -72,6 +75,19 @@ class Training:
         the optimizer does to their parameters is its own affair. May be changed at the beginning of an epoch.
     batch_loss : float
         Mean of the latest batch alone, before its step.
+    sums : tuple of float
+        Sums of losses, hits and weights over the epoch so far: what `loss` and `accuracy` are made of.
+    good : ndarray of shape (total,)
+        The network's arena at the end of the last whole epoch.
+    epoch_began : float
+        When the epoch in progress began, by ``time.perf_counter``.
+    stopped, interrupted, resumed : bool
+        Whether a callback has stopped the training, Ctrl-C has ended it, or it goes on from a saved state.
+    callbacks : sequence of Callback
+    origin : dict
+        What whoever began the training wants to find the same when it goes on, by name: plain JSON.
+    identity : dict
+        All that decides what the training leaves, by name: plain JSON; empty where no callback needs it.
     """
 
     network: Network
@@ -87,6 +103,20 @@ class Training:
     accuracy: float = math.nan
     batch_loss: float = math.nan
     frozen: frozenset[int] = frozenset()
+    sums: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    good: Array = field(default_factory=lambda: np.empty(0))
+    epoch_began: float = 0.0
+    stopped: bool = False
+    interrupted: bool = False
+    resumed: bool = False
+    callbacks: Sequence[Callback] = ()
+    origin: dict[str, Any] = field(default_factory=dict)
+    identity: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def position(self) -> int:
+        """Batches of the epoch in progress that are done."""
+        return max(0, self.step - self.epoch * self.n_batches)  # an epoch that was cut short is the last
 
 
 def train(
@@ -95,16 +125,35 @@ def train(
     data: DataSet,
     validation: DataSet | None = None,
     callbacks: Sequence[Callback] = (),
+    saved: SavedState | None = None,
 ) -> None:
     """Train the network of `training` in place, epoch by epoch, until the plan ends or a callback stops it.
 
+    Ctrl-C ends it too: the network then has the weights of the end of the last whole epoch, or, in the first one, those
+    of its last step, and `training` says that it was interrupted. A second one raises KeyboardInterrupt.
+
+    Parameters
+    ----------
+    training : Training
+        Fresh, with a network that has its weights and an optimizer that has made no step.
+    loss : Loss
+    data : DataSet
+    validation : DataSet or None, default=None
+    callbacks : sequence of Callback, default=()
+    saved : SavedState or None, default=None
+        What to go on from; None for the beginning.
+
     Raises
     ------
+    ValueError
+        If `saved` is of a training with other data or parameters.
+    FileFormatError
+        If it is damaged.
     DivergenceError
         If the loss of a batch, or the validation loss, is NaN or infinite: names the epoch, the batch and the learning
         rate. The network then has the weights of the end of the epoch before, its last good ones.
     """
-    _Loop(training, loss, data, validation, callbacks).run()
+    _Loop(training, loss, data, validation, callbacks, saved).run(saved)
 
 
 class _Loop:
@@ -117,6 +166,7 @@ class _Loop:
         data: DataSet,
         validation: DataSet | None,
         callbacks: Sequence[Callback],
+        saved: SavedState | None,
     ) -> None:
         network, plan = training.network, training.plan
         self.training = training
@@ -132,27 +182,56 @@ class _Loop:
         self._total_steps = plan.max_epochs * len(self._batches)
         self._pass = Run(training=True, n_threads=plan.n_threads, seed=plan.seed)
         self._hooks = Hooks(callbacks, training)
-        training.n_batches = len(self._batches)
+        training.n_batches, training.callbacks = len(self._batches), callbacks
+        if saved is not None or self._hooks.has("on_safe_point"):
+            training.identity = identity_of(training, loss, data, validation)
 
-    def run(self) -> None:
-        good = self._network.arena.flat.copy()
-        stopped = self._hooks.call("on_train_begin")
-        while not stopped and self.training.epoch < self._plan.max_epochs:
-            try:
-                stopped = self._epoch()
-            except DivergenceError:
-                self._network.arena.flat[:] = good
-                raise
-            good[:] = self._network.arena.flat
-            self.training.epoch += 1
+    def run(self, saved: SavedState | None) -> None:
+        training, weights = self.training, self._network.arena.flat
+        training.good = weights.copy()
+        self._begin(saved)
+        try:
+            while not training.stopped and training.epoch < self._plan.max_epochs:
+                self._epoch()
+        except DivergenceError:
+            weights[:] = training.good
+            raise
+        except KeyboardInterrupt:
+            training.interrupted = True
+            self._keep_whole_epochs()
         self._hooks.call("on_train_end")
 
-    def _epoch(self) -> bool:
-        training, start = self.training, time.perf_counter()
-        training.loss = training.accuracy = math.nan
-        stopped = self._hooks.call("on_epoch_begin") or self._all_batches()
+    def _begin(self, saved: SavedState | None) -> None:
+        if saved is not None:
+            check_identity(saved, self.training.identity)
+            restore(self.training, saved)  # so that the callbacks see where it goes on
+        self._hooks.call("on_train_begin")
+        if saved is None:
+            return
+        if self.training.position:
+            self._hooks.call("on_epoch_begin")
+            restore(self.training, saved)  # what it was made of in the epoch's first process counts
+        restore_callbacks(self.training, saved)
+
+    def _keep_whole_epochs(self) -> None:
+        """Ctrl-C can come anywhere: back to the last whole epoch; before there is one, what is finite is kept."""
+        history, weights = self.training.history, self._network.arena.flat
+        n_epochs = min(map(len, history.values()))  # it may have come between two columns
+        for values in history.values():
+            del values[n_epochs:]
+        if n_epochs or not np.isfinite(weights).all():
+            weights[:] = self.training.good
+
+    def _epoch(self) -> None:
+        training = self.training
+        if not training.position:
+            training.loss = training.accuracy = math.nan
+            training.sums, training.epoch_began = (0.0, 0.0, 0.0), time.perf_counter()
+            self._hooks.call("on_epoch_begin")
+        self._all_batches()
         self._check_weights()
         val_loss, val_accuracy = self._validate()
+        self._note_good_weights()
         append(
             training.history,
             {
@@ -162,23 +241,33 @@ class _Loop:
                 "accuracy": training.accuracy,
                 "val_accuracy": val_accuracy,
                 "learning_rate": training.learning_rate,
-                "seconds": time.perf_counter() - start,
+                "seconds": time.perf_counter() - training.epoch_began,
             },
         )
-        return self._hooks.call("on_epoch_end") or stopped
+        self._hooks.call("on_epoch_end")
+        self._note_good_weights()  # callbacks may change them
+        training.epoch += 1
+        self._hooks.call("on_safe_point")
 
-    def _all_batches(self) -> bool:
-        """Take one step a batch; returns whether a callback wants to stop."""
-        training, loss, hits, weight = self.training, 0.0, 0.0, 0.0
-        for index, batch in enumerate(self._batches.shuffled(self._plan.seed, training.epoch)):
+    def _note_good_weights(self) -> None:
+        np.copyto(self.training.good, self._network.arena.flat)
+
+    def _all_batches(self) -> None:
+        """Take one step a batch, from where the epoch is, until a callback wants to stop."""
+        training, done = self.training, self.training.position
+        batches = self._batches.shuffled(self._plan.seed, training.epoch)
+        for index, batch in enumerate(itertools.islice(batches, done, None), done):
             training.batch = index
             self._hooks.call("on_batch_begin")
-            batch_loss, batch_hits = self._step(batch)
-            loss, hits, weight = loss + batch_loss, hits + batch_hits, weight + batch.total_weight
-            training.loss, training.accuracy = loss / weight, hits / weight
-            if self._hooks.call("on_batch_end"):
-                return True
-        return False
+            losses, hits = self._step(batch)
+            before = training.sums
+            training.sums = before[0] + losses, before[1] + hits, before[2] + batch.total_weight
+            training.loss, training.accuracy = training.sums[0] / training.sums[2], training.sums[1] / training.sums[2]
+            self._hooks.call("on_batch_end")
+            if training.stopped:
+                return
+            if index + 1 < training.n_batches:
+                self._hooks.call("on_safe_point")
 
     def _step(self, batch: Batch) -> tuple[float, float]:
         """Forward, loss, backward, update; returns the weighted sums of losses and hits."""

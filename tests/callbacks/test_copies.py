@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from crmsprop import callbacks
 from crmsprop.callbacks import (
     Callback,
+    Checkpoint,
     CSVLogger,
     EarlyStopping,
     EpochPrinter,
@@ -34,6 +35,7 @@ def all_of(folder):
     """One callback of every kind, with parameters that are not the defaults."""
     return [
         CSVLogger(folder / "log.csv", append=True),
+        Checkpoint(folder / "training.crms", 2, 3),
         EarlyStopping("loss", 3, False, mode="max", min_delta=0.5, baseline=1.0, start_from_epoch=2),
         EpochPrinter(),
         LearningRateScheduler(halve),
@@ -57,7 +59,7 @@ def test_every_callback_is_here(tmp_path):
     assert {type(callback) for callback in all_of(tmp_path)} == public
 
 
-@pytest.mark.parametrize("index", range(7))
+@pytest.mark.parametrize("index", range(8))
 @pytest.mark.parametrize("fitted", [False, True])
 def test_a_copy_is_as_good_as_the_original(tmp_path, index, fitted):
     original = all_of(tmp_path)[index]
@@ -119,6 +121,7 @@ def test_the_original_writes_where_it_was_told_to(tmp_path):
     [
         (CSVLogger("log.csv"), "CSVLogger(path='log.csv', append=False)"),
         (ModelCheckpoint("a"), "ModelCheckpoint(path='a', monitor='val_loss', mode='auto', every=1)"),
+        (Checkpoint("a", None, 5), "Checkpoint(path='a', every=None, every_steps=5, resume=False)"),
         (EpochPrinter(print), "EpochPrinter(write=<built-in function print>)"),
         (ProgressBar(), "ProgressBar()"),
     ],

@@ -1,13 +1,11 @@
 """The command line as a whole: help, version, errors of one line, exit codes."""
 
 import argparse
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from cli_processes import start
 
 import crmsprop
 from crmsprop.cli import main, train
@@ -63,13 +61,6 @@ def test_help_of_the_program(run):
 
 def test_version(run):
     assert run("--version") == (0, f"crmsprop {crmsprop.__version__}\n", "")
-
-
-def start(*arguments):
-    """Start this Python with the crmsprop that is tested, installed or not."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(crmsprop.__file__).parent.parent)}
-    command = [sys.executable, *arguments]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_as_a_module():
@@ -138,7 +129,6 @@ def test_divergence(train_small, folder):
 @pytest.mark.parametrize(
     ("raised", "code", "line"),
     [
-        (KeyboardInterrupt(), 130, "interrupted, nothing was kept"),
         (MemoryError("no room"), 1, "no room"),
         (MemoryError(), 1, "MemoryError"),
         (OSError(28, "No space left on device", "x"), 2, "x: No space left on device"),
@@ -153,6 +143,18 @@ def test_what_happens_in_a_training(train_small, folder, monkeypatch, hook, rais
     ended = train_small()
     assert (ended.code, ended.out) == (code, "")
     assert ended.err.splitlines()[-1] == f"crmsprop: error: {line}"
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin", "on_batch_end"])
+def test_interrupted_before_there_is_anything_to_keep(train_small, folder, monkeypatch, hook):
+    def interrupt(self, context):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.ProgressBar, hook, interrupt)
+    ended = train_small()
+    assert (ended.code, ended.out) == (130, "")
+    assert ended.err.splitlines()[-1] == "crmsprop: error: interrupted, nothing was kept"
     assert list(folder.iterdir()) == []
 
 

@@ -4,8 +4,10 @@ import stat
 
 import pytest
 
+import crmsprop
 from crmsprop.cli import output
 from crmsprop.cli.output import FILES, output_folder, write_table
+from crmsprop.cli.resuming import CHECKPOINT, CLAIM
 
 
 def test_default_folders_are_numbered(train_small, folder):
@@ -97,16 +99,33 @@ def _denied(self, *arguments, **keywords):
 @pytest.mark.parametrize("failing", ["write_table", "draw_curves"])
 @pytest.mark.parametrize("wanted", [None, "a/out", "there"])
 def test_a_failure_in_writing_leaves_nothing(train_small, folder, monkeypatch, failing, wanted):
-    def fail(path, history):
-        path.write_text("half")
-        raise OSError(28, "No space left on device", str(path))
-
     (folder / "there").mkdir()
-    monkeypatch.setattr(output, failing, fail)
-    ended = train_small(*([] if wanted is None else ["--output", wanted]))
+    monkeypatch.setattr(output, failing, fail_half_way)
+    ended = train_small("--checkpoint", "none", *([] if wanted is None else ["--output", wanted]))
     assert ended.code == 2
     assert ended.err.splitlines()[-1].endswith("No space left on device")
     assert [path.name for path in folder.rglob("*")] == ["there"]
+
+
+def fail_half_way(path, history):
+    path.write_text("half")
+    raise OSError(28, "No space left on device", str(path))
+
+
+@pytest.mark.parametrize("failing", ["write_table", "draw_curves"])
+def test_a_failure_in_writing_does_not_lose_the_training(train_small, run, folder, monkeypatch, failing):
+    train_small("--output", "whole", "--quiet")
+    with monkeypatch.context() as patch:
+        patch.setattr(output, failing, fail_half_way)
+        ended = train_small("--output", "out")
+    assert ended.code == 2
+    line = 'No space left on device; "crmsprop train --resume out" goes on'
+    assert ended.err.splitlines()[-1].endswith(line)
+    assert sorted(path.name for path in (folder / "out").iterdir()) == sorted([CHECKPOINT, CLAIM])
+    assert run("train", "--resume", "out").code == 0
+    assert sorted(path.name for path in (folder / "out").iterdir()) == sorted(FILES)
+    one, other = (crmsprop.load(folder / name / "model.crms") for name in ("whole", "out"))
+    assert one.network_.arena.flat.tobytes() == other.network_.arena.flat.tobytes()
 
 
 def test_other_peoples_files_stay(folder):

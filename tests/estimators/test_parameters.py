@@ -150,9 +150,9 @@ def trained_on(monkeypatch):
     """The data sets that each training got: a list of (training data, validation data)."""
     seen, train = [], crmsprop.estimators.base.train
 
-    def spy(training, loss, data, validation, callbacks):
+    def spy(training, loss, data, validation, callbacks, saved):
         seen.append((data, validation))
-        train(training, loss, data, validation, callbacks)
+        train(training, loss, data, validation, callbacks, saved)
 
     monkeypatch.setattr(crmsprop.estimators.base, "train", spy)
     return seen

@@ -97,6 +97,6 @@ ONE = {"x": np.ones(2)}
     ],
 )
 def test_parts_that_lie(arrays, config):
-    with pytest.raises(FileFormatError, match="which stands for nothing|an array that nothing asks for") as error:
+    with pytest.raises(FileFormatError, match=r"which stands for nothing|an array that nothing asks for") as error:
         tree_from_parts(arrays, config)
     assert len(str(error.value)) < 300

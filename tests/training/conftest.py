@@ -28,14 +28,17 @@ class Problem:
     def weights(self):
         return self.network.arena.flat
 
-    def run(self, validation=None, callbacks=(), schedule=None, max_epochs=3, batch_size=16, n_threads=1, **optimizer):
-        parameters = self.network.arena.views.items()
+    def run(
+        self, validation=None, callbacks=(), schedule=None, max_epochs=3, batch_size=16, n_threads=1, saved=None,
+        **optimizer,
+    ):  # fmt: skip
+        parameters = self.network.learned.items()
         l2 = optimizer.pop("l2", 0.0)
         groups = [{"params": [view], "l2": l2 if name.endswith("weight") else 0.0} for name, view in parameters]
         rmsprop = RMSprop(groups, n_threads=n_threads, **optimizer)
         plan = Plan(max_epochs, batch_size, as_schedule(schedule, rmsprop.learning_rate), 11, n_threads)
         self.training = Training(self.network, rmsprop, plan)
-        train(self.training, SoftmaxCrossEntropy(), self.data, validation, callbacks)
+        train(self.training, SoftmaxCrossEntropy(), self.data, validation, callbacks, saved)
         return self.training.history
 
 

@@ -1,0 +1,146 @@
+"""What a run that is killed or interrupted leaves in its folder, and how another one takes it up."""
+
+import argparse
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from crmsprop.callbacks import Checkpoint
+from crmsprop.cli.parser import UsageError
+from crmsprop.errors import FileFormatError, check_integer
+
+#: What marks a folder that a run is about to fill; it holds the arguments of the run.
+CLAIM = ".crmsprop-running"
+#: The state of the training, for as long as it can go on.
+CHECKPOINT = "checkpoint.crms"
+
+_MAX_BYTES = 1 << 20
+
+
+def add_resume_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a run outlives its end."""
+    group = parser.add_argument_group("checkpoints")
+    group.add_argument(
+        "--checkpoint",
+        type=_count_or_none,
+        default=1,
+        metavar="N",
+        help=f"epochs from one {CHECKPOINT} to the next, or none; the file is in the folder of the run, as long as the "
+        "training is not over (default: 1)",
+    )
+    group.add_argument(
+        "--resume",
+        type=lambda text: Path(text).expanduser(),
+        metavar="DIR",
+        help="go on with the run in this folder, which was killed or interrupted, to the result that it would have "
+        "had; its options need not be given again, and only --threads, --quiet and the place of the data may be other "
+        "ones (default: begin a new run)",
+    )
+
+
+def checkpoint_of(options: argparse.Namespace, folder: Path) -> list[Checkpoint]:
+    """Return the callback that the options ask for, if they ask for one."""
+    if options.checkpoint is None and options.resume is None:
+        return []
+    every = None if options.checkpoint is None else check_integer("--checkpoint", options.checkpoint, 1)
+    return [Checkpoint(folder / CHECKPOINT, every, resume=options.resume is not None)]
+
+
+def can_go_on(folder: Path) -> bool:
+    """Return whether the training in a folder can be resumed."""
+    return (folder / CHECKPOINT).exists()
+
+
+def resume_command(folder: Path) -> str:
+    """Return what to say of a training that can go on."""
+    return f'"crmsprop train --resume {folder}" goes on'
+
+
+def with_stored_arguments(options: argparse.Namespace, arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of the run that is resumed, with those that are given now behind them.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no run that can be resumed, or it cannot be the place of the results.
+    FileFormatError
+        If it does not hold the arguments of a run.
+    """
+    if options.output is not None:
+        raise UsageError("--output does nothing with --resume: the results go to the folder of the run")
+    return [*_stored_arguments(options.resume), *arguments[1:]]
+
+
+@contextmanager
+def resumed_folder(folder: Path) -> Iterator[Path]:
+    """Take up the folder of a run that has ended; whatever fails, what was there stays.
+
+    Raises
+    ------
+    UsageError
+        If a run is at work there.
+    """
+    claim = folder / CLAIM
+    with _held(claim):
+        try:
+            yield folder
+        except BaseException as error:
+            note_way_on(error, folder)
+            raise
+    if not can_go_on(folder):
+        claim.unlink(missing_ok=True)
+
+
+@contextmanager
+def held_claim(claim: Path, arguments: Sequence[str]) -> Iterator[None]:
+    """Write the arguments of a new run to its claim, and let no other run resume it meanwhile."""
+    with _held(claim) as file:
+        file.write(json.dumps(list(arguments)).encode())
+        file.flush()
+        os.fsync(file.fileno())
+        yield
+
+
+def note_way_on(error: BaseException, folder: Path) -> None:
+    """Let an error say that the training can go on, if it can."""
+    if can_go_on(folder):
+        error.add_note(resume_command(folder))
+
+
+@contextmanager
+def _held(claim: Path) -> Iterator[BinaryIO]:
+    with claim.open("r+b") as file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"--resume must be the folder of a run that has ended, got {str(claim.parent)!r}"
+            ) from error
+        except OSError:  # a file system without locks
+            pass
+        yield file
+
+
+def _stored_arguments(folder: Path) -> list[str]:
+    claim = folder / CLAIM
+    if not claim.is_file():
+        rule = "--resume must be the folder of a run that was killed or interrupted"
+        raise UsageError(f"{rule}, got {str(folder)!r}")
+    with claim.open("rb") as file:
+        text = file.read(_MAX_BYTES)
+    arguments: Any = None
+    with suppress(ValueError, RecursionError):
+        arguments = json.loads(text.decode())
+    if not isinstance(arguments, list) or not all(isinstance(argument, str) for argument in arguments):
+        raise FileFormatError(f"{claim} must hold the arguments of a run, got {text!r:.100}")
+    if arguments[:1] != ["train"]:
+        raise UsageError(f"--resume must be the folder of a training, got {str(folder)!r}")
+    return arguments
+
+
+def _count_or_none(text: str) -> int | None:
+    return None if text == "none" else int(text)

@@ -1,0 +1,18 @@
+"""Starts programs of this Python with the crmsprop that is tested, installed or not.
+
+At the root of tests/ and not in tests/cli/, for the reason that `cifar_files` gives.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import crmsprop
+
+
+def start(*arguments):
+    """Start this Python with the crmsprop that is tested."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(crmsprop.__file__).parent.parent)}
+    command = [sys.executable, *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
