@@ -17,7 +17,18 @@ def _version(package: str) -> str | None:
 #: "0+unknown" in a source tree that was built in place and not installed.
 __version__ = _version("crmsprop") or "0+unknown"
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl", "tqdm", "matplotlib", "pooch", "pillow")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "joblib",
+    "threadpoolctl",
+    "tqdm",
+    "matplotlib",
+    "pooch",
+    "pillow",
+    "h5py",
+)
 
 
 def show_versions() -> None:

@@ -108,6 +108,42 @@ def _target_of(path: str | os.PathLike[str]) -> tuple[str, int | None]:
     return target, _permissions_to_keep(target)
 
 
+def write_safetensors(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays to a plain safetensors file, which torch and others read, wholly or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; an existing one is replaced. A symbolic link is followed.
+    arrays : mapping of str to ndarray
+        Booleans, integers of 8 to 64 bits, float32 and float64, in any shape, memory layout and byte order.
+
+    Raises
+    ------
+    TypeError
+        If an array is of a type that the file cannot hold.
+    ValueError
+        If `path` is not a regular file.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from crmsprop.files import open_safetensors, write_safetensors
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "example.safetensors")
+    ...     write_safetensors(path, {"weight": np.ones((2, 3), np.float32)})
+    ...     with open_safetensors(path) as arrays:
+    ...         arrays["weight"].shape
+    (2, 3)
+    """
+    table = _stored_table(arrays)
+    views = [array.reshape(-1).view(np.uint8).data for array in table.values()]
+    write_file(path, header_bytes(table, {"format": "pt"}), *views)  # as transformers asks of a file
+
+
 def _metadata_of(config: Mapping[str, Any], kind: str) -> dict[str, str]:
     check_text(kind, ("kind",))
     if not isinstance(config, Mapping):

@@ -1,11 +1,14 @@
-"""A network to a file, or a file's parts, and back; knows no estimator."""
+"""A network to a file, or a file's parts, and back; weights from and for other libraries. Knows no estimator."""
 
 from crmsprop.persistence.layers import layer_from_config, layer_to_config
 from crmsprop.persistence.network import MAX_LAYERS, network_from_parts, network_to_parts
 from crmsprop.persistence.network_file import load_network, save_network
+from crmsprop.persistence.weights import export_safetensors, import_weights
 
 __all__ = [
     "MAX_LAYERS",
+    "export_safetensors",
+    "import_weights",
     "layer_from_config",
     "layer_to_config",
     "load_network",

@@ -1,0 +1,170 @@
+"""HDF5 files: plain arrays are read, and nothing else that the format can do."""
+
+import os
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from crmsprop.errors import FileFormatError, MissingExtraError
+from crmsprop.files import open_hdf5
+
+
+def load_all(path):
+    with open_hdf5(path) as arrays:
+        return {name: stored.load() for name, stored in arrays.items()}
+
+
+@pytest.mark.parametrize("dtype", [">f4", "<f8", "f2", "u1", "i8", "?"])
+def test_arrays_and_their_paths(path, dtype):
+    arrays = {"a": np.arange(6).reshape(2, 3), "g/b": np.arange(0), "g/h/c": np.array(1), "g/h/d": np.zeros((2, 0))}
+    with h5py.File(path, "w") as file:
+        file.create_group("g/empty").attrs["name"] = "nothing"
+        for name, array in arrays.items():
+            file[name] = array.astype(dtype)
+    read = load_all(path)
+    assert list(read) == sorted(arrays)
+    for name, array in arrays.items():
+        assert read[name].dtype.isnative
+        assert np.array_equal(read[name], array.astype(dtype))
+        assert read[name].shape == array.shape
+
+
+def test_bfloat16_as_keras_marks_it(path):
+    values = np.array([1.0, -2.5, 0.0, 1e30], np.float32)
+    with h5py.File(path, "w") as file:
+        file["a"] = (values.view(np.uint32) >> 16).astype("<u2").view("V2")
+        file["a"].attrs["dtype"] = "bfloat16"
+    (read,) = load_all(path).values()
+    assert read.dtype == np.float32
+    np.testing.assert_allclose(read, values, rtol=2**-7)
+
+
+def link_soft(file):
+    file["link"] = h5py.SoftLink("/elsewhere")
+
+
+def link_external(file):
+    file["group/link"] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def link_twice(file):
+    file["a"] = np.zeros(3)
+    file["b"] = file["a"]
+
+
+def a_cycle(file):
+    group = file.create_group("group")
+    group["again"] = group
+
+
+def the_root_again(file):
+    file["group/root"] = file["/"]
+
+
+def compressed(file):
+    file.create_dataset("bomb", (1 << 30,), "f4", compression="gzip")
+
+
+def chunked(file):
+    file.create_dataset("bomb", (1 << 30,), "f4", chunks=(1 << 20,))
+
+
+def never_written(file):
+    file.create_dataset("bomb", (1 << 40,), "f4", fillvalue=1.0)
+
+
+def external_storage(file):
+    file.create_dataset("a", (4,), "u1", external=[("/etc/passwd", 0, 4)])
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((4,), "f4")
+    layout[:] = h5py.VirtualSource("/elsewhere.h5", "a", (4,))
+    file.create_virtual_dataset("a", layout)
+
+
+def references(file):
+    file["a"] = np.zeros(3)
+    file["b"] = np.array([file["a"].ref], dtype=h5py.ref_dtype)
+
+
+def strings(file):
+    file["a"] = ["x", "y"]
+
+
+def compound(file):
+    file["a"] = np.zeros(3, [("x", "f4"), ("y", "f4")])
+
+
+def opaque(file):
+    file["a"] = np.zeros(3, "V2")
+
+
+def no_space(file):
+    file["a"] = h5py.Empty("f4")
+
+
+def a_type(file):
+    file["a"] = np.dtype("f4")
+
+
+def deep(file):
+    file.create_group("/".join("g" * 80))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        *((link_soft, "is a link to elsewhere"), (link_external, "is a link to elsewhere")),
+        *((link_twice, "also there under another name"), (a_cycle, "also there under another name")),
+        *((the_root_again, "also there under another name"), (deep, "at most 64 deep")),
+        *((compressed, "compressed or cut into chunks"), (chunked, "compressed or cut into chunks")),
+        *((never_written, "by its shape and 0 in the file"), (external_storage, "lies in other files")),
+        *((virtual, "lies in other files"), (references, "must hold numbers"), (strings, "must hold numbers")),
+        *((compound, "must hold numbers"), (opaque, "must hold numbers"), (no_space, "must hold numbers")),
+        *((a_type, "is no array"),),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_refused(path, make, message):
+    with h5py.File(path, "w") as file:
+        make(file)
+    with pytest.raises(FileFormatError) as caught:
+        load_all(path)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"cannot read {path}: ")
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89HDF", b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(200), b"PK" * 99])
+def test_no_hdf5(path, data):
+    path.write_bytes(data)
+    with pytest.raises(FileFormatError, match=r"no HDF5 file|does not begin as HDF5 does"):
+        load_all(path)
+
+
+def test_every_truncation(path):
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"] = np.arange(6.0)
+    data = path.read_bytes()
+    for length in range(0, len(data), 37):
+        path.write_bytes(data[:length])
+        with pytest.raises(FileFormatError):
+            load_all(path)
+
+
+def test_what_is_no_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileFormatError, match="not a regular file"):
+        load_all(tmp_path / "pipe")
+    with pytest.raises(IsADirectoryError):
+        load_all(tmp_path)
+
+
+def test_without_h5py(path, monkeypatch):
+    path.write_bytes(b"\x89HDF\r\n\x1a\n")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(MissingExtraError, match=r'reading HDF5 needs h5py: pip install "crmsprop\[keras\]"'):
+        load_all(path)
