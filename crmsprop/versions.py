@@ -28,6 +28,7 @@ PACKAGES = (
     "pooch",
     "pillow",
     "h5py",
+    "onnx",
 )
 
 

@@ -5,14 +5,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from crmsprop.cli import evaluate, find_lr, fine_tune, predict, summary, train
+from crmsprop.cli import evaluate, export, find_lr, fine_tune, predict, summary, train
 from crmsprop.cli.options import with_flags
 from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.cli.resuming import with_stored_arguments
 from crmsprop.errors import DivergenceError, MissingExtraError
 from crmsprop.versions import __version__
 
-COMMANDS = (train, find_lr, fine_tune, evaluate, predict, summary)
+COMMANDS = (train, find_lr, fine_tune, evaluate, predict, summary, export)
 
 DESCRIPTION = """\
 Trains neural networks on the processor with RMSprop, and puts them to use. "crmsprop COMMAND --help" explains a

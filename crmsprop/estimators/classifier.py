@@ -8,14 +8,14 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from crmsprop.estimators.base import NetworkEstimator
 from crmsprop.estimators.inputs import Array
+from crmsprop.estimators.portable import PortableNetwork
 from crmsprop.nn import Loss, SoftmaxCrossEntropy
 from crmsprop.training import Plan
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class NetworkClassifierBase(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
+class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[misc]
     """Base of the classifiers: a softmax over the classes and its cross-entropy."""
 
     label_smoothing: float = 0.0

@@ -3,10 +3,12 @@
 from crmsprop.persistence.layers import layer_from_config, layer_to_config
 from crmsprop.persistence.network import MAX_LAYERS, network_from_parts, network_to_parts
 from crmsprop.persistence.network_file import load_network, save_network
+from crmsprop.persistence.onnx_model import export_onnx
 from crmsprop.persistence.weights import export_safetensors, import_weights
 
 __all__ = [
     "MAX_LAYERS",
+    "export_onnx",
     "export_safetensors",
     "import_weights",
     "layer_from_config",

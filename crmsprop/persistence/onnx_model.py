@@ -1,0 +1,109 @@
+"""A network as a model in ONNX, which many other programs run."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from crmsprop.errors import check_choice, check_real
+from crmsprop.files import write_file
+from crmsprop.nn import Network
+from crmsprop.persistence.onnx_graph import Array, Graph
+from crmsprop.persistence.onnx_layers import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Site, add_layers
+
+
+def export_onnx(
+    network: Network,
+    path: str | os.PathLike[str],
+    *,
+    classes: Any = None,
+    input_dtype: str = "float32",
+    scale: float = 1.0,
+) -> None:
+    """Write a network as a model in ONNX: opset 17, in float32, for batches of any size; needs the extra ``onnx``.
+
+    Its input ``X`` has shape (n, *input_shape), so that images are (n, height, width, channels). It predicts: Dropout
+    does nothing, and a normalization goes by its running statistics.
+
+    Parameters
+    ----------
+    network : Network
+        A float64 one is rounded to float32.
+    path : str or path-like
+        An existing file is replaced.
+    classes : array-like of shape (n_outputs,) or None, default=None
+        Labels of the outputs: the model has then the outputs ``label``, shape (n,), and ``probabilities``, shape
+        (n, n_outputs), a softmax. None for one output, ``outputs``, that of the network.
+    input_dtype : {"float32", "uint8"}, default="float32"
+        Of X.
+    scale : float, default=1.0
+        Factor on X that is a part of the model, in (0, inf).
+
+    Raises
+    ------
+    TypeError
+        If a layer is of a class of one's own, or the labels are neither numbers nor text.
+    ValueError
+        If a parameter is out of its range, a weight is not finite in float32, or there is not a label for each output.
+    MissingExtraError
+        If onnx is not installed.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from crmsprop.nn import Dense, Network
+    >>> from crmsprop.persistence import export_onnx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.onnx")
+    ...     export_onnx(Network([Dense(3)], (4,)), path, classes=["a", "b", "c"])
+    ...     os.path.getsize(path) > 0
+    True
+    """
+    check_choice("input_dtype", input_dtype, ("float32", "uint8"))
+    check_real("scale", scale, "(0, inf)")
+    graph = Graph()
+    x = _scaled(graph, input_dtype, scale)
+    if len(network.input_shape) == 3:
+        x = graph.add("Transpose", x, perm=TO_CHANNELS_FIRST)
+    x = add_layers(graph, network.layers, Site("", network.input_shape, network.arena.views), x)
+    if len(network.output_shape) == 3:
+        x = graph.add("Transpose", x, perm=TO_CHANNELS_LAST)
+    inputs = [graph.value("X", input_dtype, network.input_shape)]
+    outputs = _raw(graph, network, x) if classes is None else _labelled(graph, network, x, classes)
+    write_file(path, graph.bytes_of_model(inputs, outputs))
+
+
+def _scaled(graph: Graph, input_dtype: str, scale: float) -> str:
+    x = "X" if input_dtype == "float32" else graph.add("Cast", "X", to=1)  # TensorProto.FLOAT
+    return x if scale == 1 else graph.add("Mul", x, graph.weight("scale", scale))
+
+
+def _raw(graph: Graph, network: Network, x: str) -> list[Any]:
+    graph.add("Identity", x, output="outputs")
+    return [graph.value("outputs", "float32", network.output_shape)]
+
+
+def _labelled(graph: Graph, network: Network, x: str, classes: Any) -> list[Any]:
+    labels = _checked_labels(classes)
+    if labels.shape != network.output_shape:
+        raise ValueError(f"classes must have a label for each output, shape {network.output_shape}, got {labels.shape}")
+    best = graph.add("ArgMax", x, axis=1, keepdims=0)
+    graph.add("Gather", graph.constant("classes", labels), best, output="label")
+    graph.add("Softmax", x, axis=1, output="probabilities")
+    kind = "string" if labels.dtype.kind == "U" else labels.dtype.name
+    return [graph.value("label", kind, ()), graph.value("probabilities", "float32", network.output_shape)]
+
+
+def _checked_labels(classes: Any) -> Array:
+    labels = np.asarray(classes)
+    if labels.dtype.kind == "O":
+        labels = np.asarray(labels.tolist())  # text, or numbers, or what is neither
+    if labels.dtype.kind in "Ub":
+        return labels
+    if labels.dtype.kind == "f":
+        return labels.astype(np.float64)
+    if labels.dtype.kind in "iu" and int(labels.max(initial=0)) < 2**63:
+        return labels.astype(np.int64)
+    raise TypeError(f"classes must be text, booleans, floats or integers below 2**63, got {labels!r:.100}")
