@@ -2,7 +2,7 @@
 
 HDF5 can do much more than hold arrays: links to other files, arrays that are put together from other files, filters
 that make gigabytes of a few bytes, objects that hold themselves. Keras writes none of that, and all of it is refused.
-What the file says is parsed by the HDF5 library, which is trusted with it as h5py is.
+Attributes are not read. The rest is parsed by the HDF5 library, which is trusted with it as h5py is.
 """
 
 import os
@@ -38,7 +38,8 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[dict[str, Stored]]:
     Yields
     ------
     dict of str to Stored
-        The arrays by path, such as ``"layers/conv2d/vars/0"``, sorted; bfloat16, as Keras marks it, becomes float32.
+        The arrays by path, such as ``"layers/conv2d/vars/0"``, sorted; bfloat16, two bytes without a meaning to HDF5,
+        becomes float32.
 
     Raises
     ------
@@ -78,10 +79,19 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[dict[str, Stored]]:
 
 def _opened(h5py: Any, file: Any) -> Any:
     file.seek(0)
-    try:
+    with _damage_of("it is no HDF5 file, or"):
         return h5py.File(file, "r")  # from the open file: a name could be another one by now
-    except Exception as error:  # whatever the library makes of damage
-        raise FileFormatError(f"it is damaged or no HDF5 file: {error!s:.200}") from error
+
+
+@contextmanager
+def _damage_of(what: str) -> Iterator[None]:
+    """Whatever the library makes of damage is a FileFormatError here."""
+    try:
+        yield
+    except FileFormatError:
+        raise
+    except Exception as error:
+        raise FileFormatError(f"{what} is damaged: {error!s:.200}") from error
 
 
 class _Walk:
@@ -92,31 +102,27 @@ class _Walk:
         self._addresses: set[int] = set()
 
     def arrays_in(self, root: Any) -> dict[str, Stored]:
+        """Return every array by its path."""
         found: dict[str, Stored] = {}
-        waiting = [("", self._seen_once("/", root))]
-        while waiting:
-            path, group = waiting.pop()
-            for key, member in self._members(path, group):
-                if isinstance(member, self._h5py.Group):
-                    waiting.append((f"{key}/", member))
-                else:
-                    found[key] = self._checked_array(key, member)
+        with _damage_of("it"):
+            waiting = [("", self._seen_once("/", root))]
+            while waiting:
+                path, group = waiting.pop()
+                for key, member in self._members(path, group):
+                    if isinstance(member, self._h5py.Group):
+                        waiting.append((f"{key}/", member))
+                    else:
+                        found[key] = self._checked_array(key, member)
         return dict(sorted(found.items()))
 
     def _members(self, path: str, group: Any) -> Iterator[tuple[str, Any]]:
-        """Every object in a group by its path, each seen for the first time."""
+        """Every object in a group by its path."""
         if path.count("/") > MAX_DEPTH:
             raise FileFormatError(f"its groups must be at most {MAX_DEPTH} deep, go on below {path:.60}")
-        try:
-            names = list(group)
-            for name in names:
-                if not isinstance(group.get(name, getlink=True), self._h5py.HardLink):
-                    raise FileFormatError(f"{path + name!r:.100} is a link to elsewhere, and those are not followed")
-                yield path + name, self._seen_once(path + name, group[name])
-        except FileFormatError:
-            raise
-        except Exception as error:
-            raise FileFormatError(f"its group {path!r:.100} is damaged: {error!s:.200}") from error
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), self._h5py.HardLink):
+                raise FileFormatError(f"{path + name!r:.100} is a link to elsewhere, and those are not followed")
+            yield path + name, self._seen_once(path + name, group[name])
 
     def _seen_once(self, path: str, member: Any) -> Any:
         address = self._h5py.h5o.get_info(member.id).addr
@@ -128,15 +134,11 @@ class _Walk:
         return member
 
     def _checked_array(self, path: str, array: Any) -> Stored:
-        try:
+        with _damage_of(f"its array {path!r:.100}"):
             problem = self._problem_of(array)
-            is_bfloat16 = problem is None and array.dtype.kind == "V"
-            stored = Stored(() if problem else array.shape, partial(_load, path, array, is_bfloat16))
-        except Exception as error:
-            raise FileFormatError(f"its array {path!r:.100} is damaged: {error!s:.200}") from error
-        if problem is not None:
-            raise FileFormatError(f"its array {path!r:.100} {problem}")
-        return stored
+            if problem is not None:
+                raise FileFormatError(f"its array {path!r:.100} {problem}")
+            return Stored(array.shape, partial(_load, path, array))
 
     def _problem_of(self, array: Any) -> str | None:
         """What is wrong with an object that is no group; None for a plain array of numbers within the file."""
@@ -155,18 +157,16 @@ class _Walk:
 
 
 def _is_bfloat16(array: Any) -> bool:
-    """Whether an array is what Keras makes of bfloat16, which HDF5 does not know: two bytes without a meaning."""
-    if array.dtype.str != "|V2" or array.dtype.fields is not None or "dtype" not in array.attrs:
-        return False
-    return str(array.attrs["dtype"])[:20] == "bfloat16"
+    """Whether an array is what Keras makes of bfloat16, which HDF5 does not know: two bytes without a meaning.
+
+    It says so in an attribute too, but the library does not bear to read a damaged one: the process would end.
+    """
+    return bool(array.dtype.str == "|V2" and array.dtype.fields is None)
 
 
-def _load(path: str, array: Any, is_bfloat16: bool) -> Array:
-    try:
-        values: Array = array[()]
-    except Exception as error:
-        raise FileFormatError(f"its array {path!r:.100} is damaged: {error!s:.200}") from error
-    values = np.asarray(values)
-    if is_bfloat16:
+def _load(path: str, array: Any) -> Array:
+    with _damage_of(f"its array {path!r:.100}"):
+        values = np.asarray(array[()])
+    if values.dtype.kind == "V":
         return (values.view("<u2").astype(np.uint32) << 16).view(np.float32)
     return values.astype(values.dtype.newbyteorder("="), copy=False)

@@ -91,14 +91,30 @@ def match(modules: Sequence[Module], orders: Sequence[Sequence[Needed]], library
     raise FileFormatError(_Search(modules, orders[0], library, CONVENTIONS[-1]).stuck_at())
 
 
-def match_in_order(modules: Sequence[Module], needed: Sequence[Needed]) -> dict[str, Module]:
-    """Return the layer of the file for each layer of ours, where both are in order already."""
-    if len(modules) != len(needed):
-        _refuse(modules, needed)
-    for module, one in zip(modules, needed, strict=True):
-        if module.shapes != one.shapes:
-            raise FileFormatError(f"{_wanted(one)}, got {_described(module)}")
-    return {one.place.name: module for module, one in zip(modules, needed, strict=True)}
+def match_in_order(modules: Sequence[Module], orders: Sequence[Sequence[Needed]]) -> dict[str, Module]:
+    """Return the layer of the file for each layer of ours, where the user has said in which order the file's are.
+
+    Our own order wins; where it does not fit, another one that does may not have a rival.
+
+    Raises
+    ------
+    FileFormatError
+        If no order fits, or more than one that is not ours.
+    """
+    if len(modules) != len(orders[0]):
+        _refuse(modules, orders[0])
+    found: list[dict[str, Module]] = []
+    for order in orders:
+        if all(module.shapes == one.shapes for module, one in zip(modules, order, strict=True)):
+            found.append({one.place.name: module for module, one in zip(modules, order, strict=True)})
+            if order is orders[0]:
+                return found[0]
+    if not found:
+        wrong = next(pair for pair in zip(modules, orders[0], strict=True) if pair[0].shapes != pair[1].shapes)
+        raise FileFormatError(f"{_wanted(wrong[1])}, got {_described(wrong[0])}")
+    if any(one != found[0] for one in found):
+        _refuse_two([found[0], next(one for one in found if one != found[0])])
+    return found[0]
 
 
 class _Search:
@@ -260,9 +276,10 @@ def _refuse(modules: Sequence[Module], needed: Sequence[Needed]) -> None:
 
 def _refuse_two(found: Sequence[Mapping[str, Module]]) -> None:
     place = next(name for name in found[0] if found[0][name] != found[1][name])
+    first, second = (one[place].name for one in found[:2])
     raise FileFormatError(
-        f"layer {place} can be {found[0][place].name!r:.100} or {found[1][place].name!r:.100} by order and shape: give "
-        "`order`, the names in the order of the layers"
+        f"layer {place} can be {first!r:.100} or {second!r:.100} by order and shape: give `order`, the names in the "
+        "order of the layers"
     )
 
 

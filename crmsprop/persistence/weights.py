@@ -15,6 +15,9 @@ from crmsprop.persistence.layouts import KERAS, TORCH, Array, Library
 from crmsprop.persistence.matching import Module, Needed, match, match_in_order
 from crmsprop.persistence.places import places_of, possible_orders
 
+#: What a zip archive, and torch.save of before version 1.6, begin with. A header of that length there is not.
+_ARCHIVES = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF")
+
 
 def import_weights(network: Network, path: str | os.PathLike[str], order: Sequence[str] | None = None) -> None:
     """Fill a network with the weights of a torch or Keras model, wholly or not at all.
@@ -31,8 +34,9 @@ def import_weights(network: Network, path: str | os.PathLike[str], order: Sequen
     network : Network
     path : str or path-like
     order : sequence of str or None, default=None
-        Names of the layers or arrays of the file in the order of the layers, such as ``list(model.state_dict())`` in
-        torch; names without weights are passed over. None takes the order from the numbers in the names and from the
+        Names of the layers or arrays of the file in the order of the layers, those of a residual block before those of
+        its shortcut, such as ``list(model.state_dict())`` in torch, or ``["layers/dense", "layers/dense_1"]`` in a file
+        of Keras; names without weights are passed over. None takes the order from the numbers in the names and from the
         shapes, and refuses what that leaves open.
 
     Raises
@@ -114,11 +118,16 @@ def export_safetensors(network: Network, path: str | os.PathLike[str]) -> None:
 
 def _open(path: str | os.PathLike[str]) -> tuple[Library, AbstractContextManager[dict[str, Stored]]]:
     """Return whose file it is, and the file; a pipe or the like is refused before it is opened."""
-    is_hdf5 = False
+    first = b""
     if os.path.isfile(path):
         with open(path, "rb") as file:
-            is_hdf5 = file.read(len(SIGNATURE)) == SIGNATURE
-    return (KERAS, open_hdf5(path)) if is_hdf5 else (TORCH, open_safetensors(path))
+            first = file.read(8)
+    if first.startswith(_ARCHIVES):
+        raise FileFormatError(
+            f"cannot read {os.fsdecode(path)}: it is an archive or a pickle, as torch.save and Keras's save make them: "
+            "write the weights alone, by safetensors.torch.save_file or by save_weights"
+        )
+    return (KERAS, open_hdf5(path)) if first == SIGNATURE else (TORCH, open_safetensors(path))
 
 
 def _converted(
@@ -136,7 +145,7 @@ def _converted(
     if order is None:
         matched = match(modules, orders, library)
     else:
-        matched = match_in_order(_in_order(modules, order, library), orders[0])
+        matched = match_in_order(_in_order(modules, order, library), orders)
     converted: dict[str, Array] = {}
     for place, module in matched.items():
         for one in exchanges[place]:

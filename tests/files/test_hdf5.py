@@ -31,11 +31,10 @@ def test_arrays_and_their_paths(path, dtype):
         assert read[name].shape == array.shape
 
 
-def test_bfloat16_as_keras_marks_it(path):
+def test_bfloat16_as_keras_stores_it(path):
     values = np.array([1.0, -2.5, 0.0, 1e30], np.float32)
     with h5py.File(path, "w") as file:
         file["a"] = (values.view(np.uint32) >> 16).astype("<u2").view("V2")
-        file["a"].attrs["dtype"] = "bfloat16"
     (read,) = load_all(path).values()
     assert read.dtype == np.float32
     np.testing.assert_allclose(read, values, rtol=2**-7)
@@ -99,7 +98,7 @@ def compound(file):
 
 
 def opaque(file):
-    file["a"] = np.zeros(3, "V2")
+    file["a"] = np.zeros(3, "V3")
 
 
 def no_space(file):
@@ -168,3 +167,20 @@ def test_without_h5py(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(MissingExtraError, match=r'reading HDF5 needs h5py: pip install "crmsprop\[keras\]"'):
         load_all(path)
+
+
+def test_damage_anywhere(path):
+    """Attributes too, which are not read: the library ends the process over damaged ones."""
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"] = np.arange(6.0)
+        file["layers/dense/vars"].attrs["name"] = "dense"
+    data = path.read_bytes()
+    messages = []
+    for position in range(0, len(data), 29):
+        path.write_bytes(data[:position] + b"\xff" + data[position + 1 :])
+        try:
+            assert all(array.size == 6 for array in load_all(path).values())
+        except FileFormatError as error:
+            messages.append(str(error))
+    assert len(messages) > 10
+    assert max(map(len, messages)) < 1000

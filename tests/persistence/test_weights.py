@@ -1,5 +1,6 @@
 """Weights of torch and Keras: the same predictions as theirs, the same file as torch's, and nothing half-read."""
 
+import h5py
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -262,3 +263,29 @@ def test_convolutions_alone(path):
     write_safetensors(path, {"c.weight": weight, "c.bias": np.zeros(2)})
     import_weights(ours, path)
     assert np.array_equal(ours.arena.views["0.weight"], np.einsum("oihw->hwio", weight))
+
+
+def keras_file(path, **shapes):
+    with h5py.File(path, "w") as file:
+        for i, (name, shape) in enumerate(shapes.items()):
+            file[f"layers/{name}/vars/0"] = np.full(shape, i, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("order", "values"),
+    [(["conv2d", "conv2d_1", "conv2d_2"], [0, 1, 2]), (["conv2d", "conv2d_2", "conv2d_1"], [0, 1, 2])],
+)
+def test_an_order_of_a_block(path, order, values):
+    """As we have it, or as Keras sorts it where the shapes say so."""
+    keras_file(path, conv2d=(3, 3, 2, 4), conv2d_1=(3, 3, 4, 4), conv2d_2=(1, 1, 2, 4))
+    first, second, around = (Conv2D(4, kernel, padding="same", use_bias=False) for kernel in (3, 3, 1))
+    ours = Network([Residual([first, second], [around])], (4, 4, 2))
+    import_weights(ours, path, order=[f"layers/{name}" for name in order])
+    assert [view.flat[0] for view in ours.arena.views.values()] == values
+
+
+def test_archives_and_pickles_are_told_what_to_do(path):
+    for data in (b"PK\x03\x04" + bytes(99), b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + bytes(99)):
+        path.write_bytes(data)
+        with pytest.raises(FileFormatError, match=r"cannot read .* write the weights alone, by safetensors\.torch"):
+            import_weights(three_layers(), path)
