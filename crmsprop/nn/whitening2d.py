@@ -60,20 +60,20 @@ class Whitening2D(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         check_image("Whitening2D", input_shape)
-        return self._conv(input_shape).output_shape(input_shape)
+        return self.convolution(input_shape).output_shape(input_shape)
 
     def parameters(self, input_shape: Shape) -> tuple[Parameter, ...]:
-        weight, bias = self._conv(input_shape).parameters(input_shape)
+        weight, bias = self.convolution(input_shape).parameters(input_shape)
         fixed = Parameter("weight", weight.shape, GLOROT_UNIFORM, learned=False)
         return fixed, Parameter("bias", bias.shape, Zeros(), decays=False)
 
     def memory(self, site: Site) -> WhiteningMemory:
-        conv = self._conv(site.input_shape)
+        conv = self.convolution(site.input_shape)
         size = conv.parameters(site.input_shape)[0].size if site.training else 0
         return WhiteningMemory(conv.memory(site), aligned_zeros(size, site.dtype))
 
     def flops(self, input_shape: Shape) -> int:
-        return self._conv(input_shape).flops(input_shape)
+        return self.convolution(input_shape).flops(input_shape)
 
     def adapt(self, x: Array, params: Sequence[Array]) -> None:
         weight, bias = params
@@ -95,8 +95,8 @@ class Whitening2D(Layer):
         given = (x, weight, out, dy, None, dx, dweight, own.grads[0], conv.geometry, conv.scratch)
         kernels.conv2d_backward(*given, run.n_threads)
 
-    def _conv(self, input_shape: Shape) -> Conv2D:
-        """The convolution that it is."""
+    def convolution(self, input_shape: Shape) -> Conv2D:
+        """Return the convolution that it is."""
         height, width = check_pair("kernel_size", self.kernel_size, 1)
         return Conv2D(2 * height * width * max(1, input_shape[-1]), (height, width))
 

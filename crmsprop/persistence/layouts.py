@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from crmsprop.nn import BatchNorm, Conv2D, Dense, Layer
+from crmsprop.nn import BatchNorm, Conv2D, Dense, Layer, Whitening2D
 from crmsprop.nn.layer import Shape
 from crmsprop.persistence.places import Place
 
@@ -145,7 +145,7 @@ TORCH = Library(
     n_own=1,
     unnumbered_is_first=False,
     left_out=re.compile(r"(^|\.)num_batches_tracked$"),
-    layers={Conv2D: _torch_conv2d, Dense: _torch_dense, BatchNorm: _torch_batch_norm},
+    layers={Conv2D: _torch_conv2d, Dense: _torch_dense, BatchNorm: _torch_batch_norm, Whitening2D: _torch_conv2d},
 )
 
 
@@ -170,6 +170,7 @@ KERAS = Library(
     layers={
         Conv2D: _keras_numbered("weight", "bias"),
         Dense: _keras_numbered("weight", "bias"),
+        Whitening2D: _keras_numbered("weight", "bias"),
         BatchNorm: _keras_numbered("gamma", "beta", "running_mean", "running_variance"),
     },
 )

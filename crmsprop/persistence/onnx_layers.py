@@ -62,6 +62,10 @@ def _max_pool2d(graph: Graph, layer: nn.MaxPool2D, site: Site, x: str) -> str:
     return graph.add("MaxPool", x, kernel_shape=layer.window, strides=layer.steps)
 
 
+def _whitening2d(graph: Graph, layer: nn.Whitening2D, site: Site, x: str) -> str:
+    return _conv2d(graph, layer.convolution(site.input_shape), site, x)
+
+
 def _dense(graph: Graph, layer: nn.Dense, site: Site, x: str) -> str:
     names = ("weight", "bias")[: 1 + layer.use_bias]
     return graph.add("Gemm", x, *(graph.weight(f"{site.name}.{name}", site.parameter(name)) for name in names))
@@ -110,6 +114,10 @@ def _leaky_relu(graph: Graph, layer: nn.LeakyReLU, site: Site, x: str) -> str:
     return graph.add("LeakyRelu", x, alpha=float(layer.slope))
 
 
+def _scale(graph: Graph, layer: nn.Scale, site: Site, x: str) -> str:
+    return graph.add("Mul", x, graph.weight(f"{site.name}.factor", layer.factor))
+
+
 def _elu(graph: Graph, layer: nn.ELU, site: Site, x: str) -> str:
     return graph.add("Elu", x, alpha=float(layer.alpha))
 
@@ -136,6 +144,8 @@ NODES: dict[type[Layer], Callable[[Graph, Any, Site, str], str]] = {
     nn.ReLU: _plain("Relu"),
     nn.Residual: _residual,
     nn.SiLU: _silu,
+    nn.Scale: _scale,
     nn.Sigmoid: _plain("Sigmoid"),
     nn.Tanh: _plain("Tanh"),
+    nn.Whitening2D: _whitening2d,
 }
