@@ -19,6 +19,7 @@ SOURCES = Path("crmsprop/kernels/src")
 # Extensions, each with its C sources.
 TOPICS = {
     **{name: [name] for name in ("rmsprop", "dense", "pool", "elementwise", "activation", "batch_norm", "softmax")},
+    "pointwise_loss": ["pointwise_loss"],
     "augment": ["augment"],
     "conv2d": [
         *("conv2d_forward", "conv2d_winograd"),

@@ -101,6 +101,12 @@ def cross_entropy_arguments():
             "shares": zeros(4), "smoothing": 0.25}  # fmt: skip
 
 
+def pointwise_loss_arguments():
+    return {"output": zeros(4, 3), "target": zeros(4, 3), "weights": zeros(4), "losses": zeros(4),
+            "hits": zeros(4, dtype=U8), "gradient": zeros(4, 3), "kind": "huber", "parameter": 1.0,
+            "n_threads": 1}  # fmt: skip
+
+
 def pairs(*names):
     """Two lists of the same shapes."""
     return {name: [zeros(3, 4), zeros(2)] for name in names}
@@ -183,6 +189,9 @@ CALLS = {
     "gather": Call(gather_arguments, frozenset({"out"})),
     "augment": Call(augment_arguments, frozenset({"out"}), frozenset({"tones", "shares"})),
     "softmax": Call(lambda: {"logits": zeros(3, 4), "out": zeros(3, 4), "n_threads": 1}, frozenset({"out"})),
+    "pointwise_loss": Call(
+        pointwise_loss_arguments, frozenset({"losses", "hits", "gradient"}), frozenset({"hits", "gradient"})
+    ),
     "cross_entropy": Call(cross_entropy_arguments, frozenset({"losses", "hits", "dlogits"}), frozenset({"dlogits"})),
 }
 

@@ -30,6 +30,7 @@ MODULES = {
     "_pool": ("max_pool2d_forward", "max_pool2d_backward"),
     "_elementwise": ("relu_forward", "relu_backward", "dropout", "gather", "all_finite"),
     "_softmax": ("softmax", "cross_entropy"),
+    "_pointwise_loss": ("pointwise_loss",),
     "_activation": ("activation_forward", "activation_backward"),
     "_augment": ("augment_scratch", "augment"),
     "_batch_norm": ("batch_norm_scratch", "batch_norm_forward", "batch_norm_apply", "batch_norm_backward"),
@@ -249,6 +250,19 @@ def cross_entropy(
     mix = others, shares, smoothing
     written = call(kernel.cross_entropy, logits, labels, weights, *targets, n_threads, *mix, shift=shift)
     return [*written, None][:3]
+
+
+def pointwise_loss(
+    kernel, output, target, weights, kind, parameter=0.0, n_threads=2, shift=0, hits=True, gradient=True
+):
+    """Returns losses, hits and gradient; those that are not wanted as None."""
+    count, dtype = len(output), output.dtype
+    targets = Out((count,), dtype), Out((count,), np.uint8) if hits else None, Out(output.shape, dtype)
+    targets = (*targets[:2], targets[2] if gradient else None)
+    written = iter(
+        call(kernel.pointwise_loss, output, target, weights, *targets, kind, parameter, n_threads, shift=shift)
+    )
+    return [None if target is None else next(written) for target in targets]
 
 
 def augment(

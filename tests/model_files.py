@@ -14,8 +14,8 @@ import crmsprop
 from crmsprop.errors import FileFormatError
 
 
-def two_models(folder):
-    """The bytes of a saved MLP on rows and of a saved CNN on images, with data that each predicts."""
+def some_models(folder):
+    """The bytes of saved models, with data that each predicts: of rows and images, classes, numbers and labels."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 3)), np.arange(40) % 3
     images = rng.integers(0, 256, (40, 4, 4, 1)).astype(np.uint8)
@@ -23,7 +23,12 @@ def two_models(folder):
     cnn = crmsprop.CNNClassifier((2,), dense_units=(3,), max_epochs=2, random_state=0)
     mlp.fit(X, np.array(["a", "b", "c"])[y]).save(folder / "mlp")
     cnn.fit(images, y).save(folder / "cnn")
-    return {"mlp": ((folder / "mlp").read_bytes(), X), "cnn": ((folder / "cnn").read_bytes(), images)}
+    regressor = crmsprop.MLPRegressor((4,), loss="poisson", max_epochs=2, random_state=0, validation_fraction=0.2)
+    regressor.set_params(scoring="r2").fit(X, np.abs(X)).save(folder / "regressor")
+    several = crmsprop.MLPClassifier((4,), max_epochs=2, random_state=0).fit(X, (X > 0).astype(int))
+    several.save(folder / "several")
+    samples = {"mlp": X, "cnn": images, "regressor": X, "several": X}
+    return {name: ((folder / name).read_bytes(), data) for name, data in samples.items()}
 
 
 def with_config(data, change, arrays=None):

@@ -205,6 +205,38 @@ def cross_entropy(logits, labels, weights, others=None, shares=None, smoothing=0
     return losses, hits, gradient
 
 
+def _pointwise(output, target, kind, parameter):
+    """Loss and slope of one output."""
+    error = output - target
+    if kind == "squared_error":
+        return error**2, 2 * error
+    if kind == "absolute_error":
+        return abs(error), float(error > 0) - float(error < 0)
+    if kind == "huber":
+        near = abs(error) <= parameter
+        loss = error**2 / 2 if near else parameter * (abs(error) - parameter / 2)
+        return loss, error if near else math.copysign(parameter, error)
+    if kind == "poisson_deviance":
+        mean = math.exp(output)
+        entropy = target * (math.log(target) - output) if target > 0 else 0.0
+        return 2 * (entropy - target + mean), 2 * (mean - target)
+    wanted = (1 - parameter) * target + parameter / 2
+    small = math.exp(-abs(output))
+    probability = (1.0 if output > 0 else small) / (1 + small)
+    return max(output, 0.0) - output * wanted + math.log1p(small), probability - wanted
+
+
+def pointwise_loss(output, target, weights, kind, parameter=0.0):
+    """Returns losses, hits and the gradient, from finite outputs."""
+    losses, hits, gradient = np.zeros(len(output)), np.zeros(len(output), np.uint8), np.zeros(output.shape)
+    for i, (row, wanted) in enumerate(zip(floats(output).tolist(), floats(target).tolist(), strict=True)):
+        found = [_pointwise(o, t, kind, parameter) for o, t in zip(row, wanted, strict=True)]
+        losses[i] = math.fsum(loss for loss, _ in found) / len(row)
+        gradient[i] = [float(weights[i]) / len(row) * slope for _, slope in found]
+        hits[i] = all((o > 0) == (t >= 0.5) for o, t in zip(row, wanted, strict=True))
+    return losses, hits, gradient
+
+
 # element by element
 
 

@@ -13,6 +13,7 @@ from crmsprop.callbacks.learning_rate_scheduler import LearningRateScheduler
 from crmsprop.callbacks.model_checkpoint import ModelCheckpoint
 from crmsprop.callbacks.progress_bar import ProgressBar
 from crmsprop.callbacks.reduce_on_plateau import ReduceOnPlateau
+from crmsprop.callbacks.time_limit import TimeLimit
 from crmsprop.training import Callback
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "ModelCheckpoint",
     "ProgressBar",
     "ReduceOnPlateau",
+    "TimeLimit",
 ]

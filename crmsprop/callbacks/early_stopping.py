@@ -33,7 +33,7 @@ class EarlyStopping(Callback):
     restore_best : bool, default=True
         Whether the network goes back to the weights of the best epoch when the training ends, stopped or not.
     mode : {"auto", "min", "max"}, default="auto"
-        Whether lower or higher is better. "auto": a loss lower, an accuracy higher; no other column.
+        Whether lower or higher is better. "auto": a loss lower, an accuracy or a score higher; no other column.
     min_delta : float, default=0.0
         A value is a new best only if it is better by more than this, in [0, inf).
     baseline : float or None, default=None

@@ -2,7 +2,11 @@
 
 from collections.abc import Callable
 
+from crmsprop.callbacks.monitor import SCORE
 from crmsprop.training import Callback, Training
+
+#: What is measured, in the order of the line.
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy", SCORE)
 
 
 class EpochPrinter(Callback):
@@ -31,7 +35,7 @@ class EpochPrinter(Callback):
 def format_epoch(row: dict[str, float | None], max_epochs: int) -> str:
     """Return one epoch of a history as a line of text."""
     width = len(str(max_epochs))
-    metrics = [name for name in ("loss", "accuracy", "val_loss", "val_accuracy") if row[name] is not None]
+    metrics = [name for name in METRICS if row.get(name) is not None]
     parts = [
         f"epoch {row['epoch']:>{width}}/{max_epochs}",
         *(f"{name} {row[name]:.4f}" for name in metrics),

@@ -37,7 +37,7 @@ class ModelCheckpoint(Callback):
     monitor : str or None, default="val_loss"
         Column of the history: the file is written only if this is better than when it was written last. None: always.
     mode : {"auto", "min", "max"}, default="auto"
-        Whether lower or higher is better. "auto": a loss lower, an accuracy higher; no other column.
+        Whether lower or higher is better. "auto": a loss lower, an accuracy or a score higher; no other column.
     every : int, default=1
         Epochs from one look to the next, at least 1.
 

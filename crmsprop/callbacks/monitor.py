@@ -8,8 +8,11 @@ from crmsprop.training import COLUMNS, Training
 
 MODES = ("auto", "min", "max")
 
+#: The column that a history has where an estimator has a `scoring`.
+SCORE = "val_score"
+
 #: The columns that are better lower, and those that are better higher: what "auto" knows.
-_DIRECTIONS = {"loss": "min", "val_loss": "min", "accuracy": "max", "val_accuracy": "max"}
+_DIRECTIONS = {"loss": "min", "val_loss": "min", "accuracy": "max", "val_accuracy": "max", SCORE: "max"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Monitor:
     column : str
         Any of the history; under the name `monitor` in the errors, as callbacks call it.
     mode : {"auto", "min", "max"}, default="auto"
-        Whether lower or higher is better. "auto": a loss lower, an accuracy higher; no other column.
+        Whether lower or higher is better. "auto": a loss lower, an accuracy or a score higher; no other column.
     min_delta : float, default=0.0
         A value is better only if it is by more than this, in [0, inf).
 
@@ -36,7 +39,7 @@ class Monitor:
     min_delta: float = 0.0
 
     def __post_init__(self) -> None:
-        check_choice("monitor", self.column, COLUMNS)
+        check_choice("monitor", self.column, (*COLUMNS, SCORE))
         if check_choice("mode", self.mode, MODES) == "auto" and self.column not in _DIRECTIONS:
             known = ", ".join(map(repr, _DIRECTIONS))
             raise ValueError(f"monitor must be one of {known} where mode is 'auto', got {self.column!r}")
@@ -57,7 +60,7 @@ class Monitor:
 
     def value(self, context: Training) -> float:
         """Return the value of the latest epoch; ValueError if the training does not fill the column."""
-        value = context.history[self.column][-1]
+        value = context.history.get(self.column, [None])[-1]
         if value is None:
             raise ValueError(f"monitor must be a column that the training fills, got {why_empty(self.column, context)}")
         return value
@@ -67,4 +70,8 @@ def why_empty(column: str, context: Training) -> str:
     """Return what to say of a column that the latest epoch left empty."""
     if column.startswith("val_") and context.history["val_loss"][-1] is None:
         return f"{column!r} without a validation set: set validation_fraction, or give X_val and y_val to fit"
+    if column == SCORE:
+        return f"{column!r} without a scorer: set scoring"
+    if column.endswith("accuracy"):
+        return f"{column!r} of a regression"
     return repr(column)

@@ -19,8 +19,8 @@ INTERVAL = 0.2
 class ProgressBar(Callback):
     """Shows the epoch in progress as a bar with its loss and accuracy, and leaves a line for each finished epoch.
 
-    Everything goes to standard error. Where that is no terminal there is no bar, only the lines. Needs tqdm, which
-    comes with the extra ``cli``.
+    A regression has no accuracy. Everything goes to standard error. Where that is no terminal there is no bar, only the
+    lines. Needs tqdm, which comes with the extra ``cli``.
 
     Raises
     ------
@@ -61,7 +61,8 @@ class ProgressBar(Callback):
         """Draw the bar, if that is due."""
         if time.perf_counter() < self._due:
             return
-        self._bar.set_postfix_str(f"loss {context.loss:.4f}, accuracy {context.accuracy:.4f}", refresh=False)
+        accuracy = "" if math.isnan(context.accuracy) else f", accuracy {context.accuracy:.4f}"
+        self._bar.set_postfix_str(f"loss {context.loss:.4f}{accuracy}", refresh=False)
         self._bar.update(context.batch + 1 - self._bar.n)
         self._due = time.perf_counter() + INTERVAL
 

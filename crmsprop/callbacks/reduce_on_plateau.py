@@ -31,7 +31,7 @@ class ReduceOnPlateau(Callback):
     patience : int, default=10
         Epochs without a new best after which the rate is lowered, at least 1.
     mode : {"auto", "min", "max"}, default="auto"
-        Whether lower or higher is better. "auto": a loss lower, an accuracy higher; no other column.
+        Whether lower or higher is better. "auto": a loss lower, an accuracy or a score higher; no other column.
     min_delta : float, default=1e-4
         A value is a new best only if it is better by more than this, in [0, inf).
     cooldown : int, default=0

@@ -13,7 +13,7 @@ from crmsprop.cli.output import add_quiet_option
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.progress import progress
 from crmsprop.cli.report import aligned
-from crmsprop.cli.saved import add_model_argument, describe, load_model, printable
+from crmsprop.cli.saved import add_model_argument, describe, load_classifier, printable
 from crmsprop.display import ConfusionDisplay, require_matplotlib
 from crmsprop.display.fitted import images_in
 
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     if options.confusion is not None:
         require_matplotlib()
         _check_place(options.confusion)
-    model = load_model(options.file).set_params(**given_parameters(options))
+    model = load_classifier(options.file).set_params(**given_parameters(options))
     data = load_part(options)
     found = _assess(model, data, options.quiet)
     if options.confusion is not None:

@@ -14,7 +14,7 @@ from crmsprop.cli.output import add_quiet_option
 from crmsprop.cli.progress import progress
 from crmsprop.cli.report import aligned
 from crmsprop.cli.samples import Samples, read_samples
-from crmsprop.cli.saved import add_model_argument, load_model, printable
+from crmsprop.cli.saved import add_model_argument, load_classifier, printable
 from crmsprop.errors import check_integer, check_real
 
 #: Samples that are predicted between two looks at the progress bar.
@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
     int
         The exit status, 0.
     """
-    model = load_model(options.file).set_params(**given_parameters(options))
+    model = load_classifier(options.file).set_params(**given_parameters(options))
     top = _checked_top(options.top, len(model.classes_))
     if options.scale is not None:
         check_real("--scale", options.scale, "(0, inf)")

@@ -5,6 +5,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from sklearn.base import is_classifier
+
+from crmsprop.cli.parser import UsageError
 from crmsprop.estimators import load
 
 MEANING = "a file that crmsprop train, or save in Python, has written"
@@ -30,6 +33,25 @@ def load_model(path: Path) -> Any:
         return load(path)
 
 
+def load_classifier(path: Path) -> Any:
+    """Return the model in a file, which has to tell classes apart that exclude each other.
+
+    Raises
+    ------
+    UsageError
+        If it does not: a regressor, or a classifier of several labels at once.
+    FileFormatError, OSError
+        As `load_model`.
+    """
+    model = load_model(path)
+    wanted = "MODEL must be a classifier with one class a sample"
+    if not is_classifier(model):
+        raise UsageError(f"{wanted}, got the {type(model).__name__} in {printable(path)}: use crmsprop.load in Python")
+    if model.multilabel_:
+        raise UsageError(f"{wanted}, got one of several labels in {printable(path)}: use crmsprop.load in Python")
+    return model
+
+
 def printable(text: Any) -> str:
     """Return a name from a file as text that cannot steer a terminal."""
     text = str(text)
@@ -37,9 +59,17 @@ def printable(text: Any) -> str:
 
 
 def describe(model: Any) -> str:
-    """Return one line: what a model is, and what it takes and tells apart."""
+    """Return one line: what a model is, what it takes, and what it tells apart or predicts."""
     shape = model.image_shape_
     kind = f"rows of {model.n_features_in_}" if shape is None else f"images of {' x '.join(map(str, shape))}"
     plural = "" if model.n_epochs_ == 1 else "s"
     name = type(model).__name__
-    return f"{name} for {kind}, {len(model.classes_)} classes, trained {model.n_epochs_} epoch{plural}"
+    return f"{name} for {kind}, {_answers(model)}, trained {model.n_epochs_} epoch{plural}"
+
+
+def _answers(model: Any) -> str:
+    """Return what comes out of a model, and how many of it."""
+    (n,) = model.network_.output_shape
+    if not is_classifier(model):
+        return f"{n} number{'s' if n > 1 else ''}"
+    return f"{n} labels at once" if model.multilabel_ else f"{n} classes"

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: The columns that get a panel each, where the history has them; ``val_...`` goes into the same one.
-PANELS = ("loss", "accuracy")
+PANELS = ("loss", "accuracy", "score")
 
 
 class TrainingHistoryDisplay:
-    """Loss and accuracy against the epoch, on the training and the validation data.
+    """Loss, accuracy and score against the epoch, on the training and the validation data.
 
     It is made by `from_estimator` or `from_history`, which also draw it; `plot` draws it again, elsewhere.
 
@@ -31,7 +31,7 @@ class TrainingHistoryDisplay:
     Attributes
     ----------
     ax_ : ndarray of Axes
-        One panel each for loss and accuracy; the second is missing where no accuracy was measured.
+        One panel each for loss, accuracy and the score of `scoring`; what was not measured has none.
     figure_ : Figure
         The figure that they are in.
 
@@ -105,7 +105,7 @@ class TrainingHistoryDisplay:
             If matplotlib is not installed.
         """
         require_matplotlib()
-        panels = [name for name in PANELS if "epoch" in self.history and self._values(name) is not None]
+        panels = [name for name in PANELS if "epoch" in self.history and self._is_measured(name)]
         if not panels:
             wanted = f"history must have epoch and {' or '.join(PANELS)}"
             raise ValueError(f"{wanted}, got {', '.join(self.history) or 'nothing'}")
@@ -127,6 +127,9 @@ class TrainingHistoryDisplay:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         ax.grid(alpha=0.3)
         ax.legend()
+
+    def _is_measured(self, panel: str) -> bool:
+        return self._values(panel) is not None or self._values(f"val_{panel}") is not None
 
     def _values(self, column: str) -> list[float] | None:
         """Return a column with NaN for None; None for one that was not measured."""

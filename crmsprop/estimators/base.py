@@ -1,19 +1,19 @@
 """What every estimator of ours does in fit: validate, encode, build, train."""
 
+import copy
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from crmsprop import kernels
-from crmsprop.callbacks import Callback, EpochPrinter
-from crmsprop.errors import DivergenceError, check_bool, check_integer
-from crmsprop.estimators.fine_tuning import Freeze, Unfreeze, copy_weights, frozen_layers
-from crmsprop.estimators.fitted import FittedNetwork
+from crmsprop.callbacks import Callback, EarlyStopping, EpochPrinter
+from crmsprop.callbacks.monitor import SCORE
+from crmsprop.errors import DivergenceError
+from crmsprop.estimators.features import HiddenFeatures
 from crmsprop.estimators.inputs import (
     DTYPES,
     Array,
@@ -26,7 +26,10 @@ from crmsprop.estimators.inputs import (
 )
 from crmsprop.estimators.interruption import raise_in_a_loop, warn_of_interruption
 from crmsprop.estimators.parameters import Seeds
-from crmsprop.estimators.validation import held_out, naming_validation_data
+from crmsprop.estimators.parts import OneEpoch, Progress, check_same_targets, next_part, take_weights
+from crmsprop.estimators.scoring import ValidationScore
+from crmsprop.estimators.validation import Split, held_out, naming_validation_data
+from crmsprop.estimators.weights import checked_weights, rows_that_count, spread
 from crmsprop.nn import Network
 from crmsprop.nn.layer import Shape
 from crmsprop.optimizer import RMSprop
@@ -36,21 +39,25 @@ from crmsprop.training import Batches, DataSet, Plan, SavedState, Training, desc
 ADAPTING = 2000
 
 
-class NetworkEstimator(FittedNetwork):
+class NetworkEstimator(HiddenFeatures):
     """Base of all estimators: a stack of layers, its loss, and RMSprop."""
 
     #: Whether X may hold images even where image_shape is None, and whether a flat row then is one.
     _takes_images = False
     _rows_are_images = False
+    _y_is_numeric = False
 
     # A parameter of every subclass, among its own.
     image_shape: Sequence[int] | None
 
+    # What partial_fit leaves for its next call.
+    _progress: Progress
+
     # ---- what a subclass is
 
     @abstractmethod
-    def _encode_fit(self, y: Array) -> Array:
-        """Learn what y holds and return the loss's targets."""
+    def _learn_targets(self, y: Array) -> None:
+        """Learn what kind of thing y holds: its labels, or the number of its columns."""
 
     @abstractmethod
     def _n_outputs(self) -> int:
@@ -58,8 +65,19 @@ class NetworkEstimator(FittedNetwork):
 
     # ---- fit
 
-    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> "NetworkEstimator":
-        """Train a fresh network, or go on with the one that a `Checkpoint` among the callbacks has stored.
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "NetworkEstimator":
+        """Train a fresh network, or with `warm_start` the one that is there.
+
+        A `Checkpoint` among the callbacks can make it go on from what it has stored.
 
         Ctrl-C ends the training, and a warning says so: the estimator is then fitted with the weights of the end of the
         last whole epoch (with `early_stopping` and `restore_best`, of the best one), and its history ends there; in the
@@ -71,9 +89,15 @@ class NetworkEstimator(FittedNetwork):
         X : array-like of shape (n_samples, n_features), or images of shape (n_samples, height, width[, channels])
             Images only for an image estimator, or where `image_shape` is set. uint8 images are taken as they are and
             scaled by 1/255 batch by batch.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels or numbers. Several columns are those of a regression, or of 0 and 1: labels that do not exclude each
+            other.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How much each sample counts, at least 0; a sample of weight 0 is left out. Only their proportions matter.
         X_val, y_val : array-like or None, default=None
             A validation set of one's own, in place of a part of X.
+        sample_weight_val : array-like or None, default=None
+            How much its samples count.
 
         Returns
         -------
@@ -93,103 +117,52 @@ class NetworkEstimator(FittedNetwork):
         TrainingInterruptedWarning
             If Ctrl-C ended the training.
         """
-        with self._unchanged_if_refused():
+        with self._unchanged_if_refused() as before:
             saved = self._saved_state()
             seeds = self._seeds_of(saved)
             plan = self._plan(seeds.order)
             X, y = self._check_training_data(X, y)
-            data = self._data_set(X, self._encode_fit(y))
-            data, validation = self._split(data, X_val, y_val, seeds.split)
+            data = self._training_set(X, y, sample_weight, self._learn_targets)
             self._build(X, seeds.weights)
-            self._adapt(data)
+            if self.warm_start and "network_" in before:
+                check_same_targets(self.__dict__, before)
+                take_weights(self.network_, before["network_"])
+            split = self._split(data, y, X_val, y_val, sample_weight_val, seed=seeds.split)
+            if "network_" not in before or not self.warm_start:
+                self._adapt(split.training)
             training = self._training(plan, seeds, self._optimizer(self._groups()))
-            self._train(training, data, validation, saved)
+            self._train(training, split, saved=saved)
             raise_in_a_loop(training)
         warn_of_interruption(training)
         return self
 
-    def fine_tune(
-        self,
-        X: Any,
-        y: Any,
-        X_val: Any = None,
-        y_val: Any = None,
-        *,
-        freeze: Freeze = "features",
-        unfreeze_after: int | None = None,
-        learning_rate: float | None = None,
-        max_epochs: int | None = None,
-        reset_head: bool = True,
-    ) -> "NetworkEstimator":
-        """Go on from the fitted network with other data, and other classes if need be.
-
-        Frozen layers keep their weights and work as in prediction: no dropout, and batch normalization by its running
-        statistics, which stay as they are. Where the first layers are frozen, no backward pass goes through them.
-
-        Parameters
-        ----------
-        X, y, X_val, y_val : array-like
-            As in `fit`; samples of the shape and kind that `fit` has seen.
-        freeze : {"features"} or int or callable or None, default="features"
-            What stays as it is: all layers before the first dense one (all but the output, where there are no
-            convolutions); so many layers from the first on; those for which ``freeze(i, layer)`` is True; or none.
-        unfreeze_after : int or None, default=None
-            Epochs after which every layer learns; None for never.
-        learning_rate, max_epochs : float and int, or None, default=None
-            In place of the estimator's.
-        reset_head : bool, default=True
-            Whether the output layer starts anew, for the classes of `y`. False keeps it, and takes only labels that it
-            knows.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError, ValueError
-            As in `fit`; the estimator is then as it was.
-        DivergenceError
-            As in `fit`.
-
-        Examples
-        --------
-        >>> from crmsprop import CNNClassifier
-        >>> from crmsprop.datasets import load_digits
-        >>> (X, y), _ = load_digits()
-        >>> digits = CNNClassifier((8, 16), dense_units=(), max_epochs=3, random_state=0).fit(X[y < 8], y[y < 8])
-        >>> new = digits.fine_tune(X[y > 7][:60], y[y > 7][:60], freeze="features", max_epochs=10)
-        >>> new.classes_
-        array([8, 9])
-        """
-        check_is_fitted(self)
-        changes = {"learning_rate": learning_rate, "max_epochs": max_epochs}
-        settings = clone(self).set_params(**{name: value for name, value in changes.items() if value is not None})
-        with self._unchanged_if_refused():
-            seeds, before = self._seeds(), self.network_
-            plan = settings._plan(seeds.order)
-            X, y = self._check_data(X, y)
-            target = self._encode_fit(y) if check_bool("reset_head", reset_head) else self._encode(y)
-            data, validation = self._split(self._data_set(X, target), X_val, y_val, seeds.split)
-            check_finite_in(X, before.dtype)
-            self.network_ = self._fresh_network(before.input_shape, before.dtype, seeds.weights)
-            copy_weights(before, self.network_, but_last=reset_head)
-            frozen = frozen_layers(freeze, self.network_.layers)
-            later = [] if unfreeze_after is None else [Unfreeze(check_integer("unfreeze_after", unfreeze_after, 0))]
-            training = self._training(plan, seeds, settings._optimizer(self._groups(frozen)), frozen)
-            self._train(training, data, validation, callbacks=later)
-            raise_in_a_loop(training)
-        warn_of_interruption(training)
-        return self
+    def _fit_part(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
+        """Train one epoch more, or the first one: partial_fit. Ctrl-C leaves the estimator as it was."""
+        with self._unchanged_if_refused() as before:
+            seeds = self._seeds()
+            plan = self._plan(seeds.order)
+            if self.early_stopping:
+                raise ValueError("early_stopping must be False in partial_fit, got True")
+            if "network_" in before:
+                data, y = self._next_set(X, y, sample_weight, classes)
+            else:
+                X, y = self._check_training_data(X, y)
+                data = self._training_set(X, y, sample_weight, lambda y: self._learn_from_part(y, classes))
+                self._build(X, seeds.weights)
+                self._adapt(data)
+            optimizer = self._optimizer(self._groups())
+            training = next_part(self.network_, optimizer, plan, before.get("history_"), before.get("_progress"))
+            self._train(training, self._split(data, y, seed=seeds.split), last=[OneEpoch()])
+            if training.interrupted:
+                raise KeyboardInterrupt
+            self._progress = Progress(training.step, optimizer.state_dict())
 
     @contextmanager
-    def _unchanged_if_refused(self) -> Iterator[None]:
+    def _unchanged_if_refused(self) -> Iterator[dict[str, Any]]:
         """A fit that fails leaves the estimator as it was; one that diverges, with the last good weights."""
         before = dict(self.__dict__)
         try:
-            yield
+            yield before
         except DivergenceError:
             raise
         except BaseException:
@@ -202,7 +175,7 @@ class NetworkEstimator(FittedNetwork):
         X = native(X)
         if self._takes_images or image_shape:
             X, image_shape = rows_of_images(X, image_shape)
-        X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=False)
+        X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=self._y_is_numeric)
         if image_shape is None:
             self._check_for_rows(X)
         if image_shape is None and self._rows_are_images:
@@ -210,6 +183,7 @@ class NetworkEstimator(FittedNetwork):
         if image_shape is not None:
             check_row_length(X, image_shape)
         self._image_shape = image_shape
+        self._fitted_on_uint8 = X.dtype == np.uint8
         return X, y
 
     def _check_for_rows(self, X: Array) -> None:
@@ -221,26 +195,67 @@ class NetworkEstimator(FittedNetwork):
                 )
                 raise ValueError(f"{rule}, got {getattr(self, name)!r:.100} for rows of {X.shape[1]} features")
 
-    def _split(self, data: DataSet, X_val: Any, y_val: Any, seed: int) -> tuple[DataSet, DataSet | None]:
+    def _training_set(self, X: Array, y: Array, sample_weight: Any, learn: Callable[[Array], None]) -> DataSet:
+        """Learn what y holds, encode it and weigh the samples; those of weight 0 are as if they were not there."""
+        dtype = computing_dtype(self.dtype, X)
+        weights = checked_weights(sample_weight, len(X), dtype)
+        rows = rows_that_count(weights)
+        y = y if rows is None else y[rows]
+        learn(y)
+        return self._data_set(X, spread(self._encode(y, dtype), rows, len(X)), weights)
+
+    def _next_set(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> tuple[DataSet, Array]:
+        """Return the samples of another part, and y."""
+        self._check_classes(classes)
+        X, y = self._check_data(X, y)
+        self.network_ = copy.copy(self.network_)  # a part that fails leaves the other one as it was
+        dtype = self.network_.dtype
+        check_finite_in(X, dtype)
+        return self._data_set(X, self._encode(y, dtype), checked_weights(sample_weight, len(X), dtype)), y
+
+    def _learn_from_part(self, y: Array, classes: Any) -> None:
+        """As _learn_targets, for a y that may lack some of the classes."""
+        self._learn_targets(y)
+
+    def _check_classes(self, classes: Any) -> None:
+        """ValueError where a later part comes with other classes."""
+
+    def _split(
+        self, data: DataSet, y: Array, X_val: Any = None, y_val: Any = None, sample_weight_val: Any = None, *, seed: int
+    ) -> Split:
         """Return training and validation data: the user's own set, or a part of `data`, without a copy."""
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together, got only one of them")
+        if X_val is not None:
+            return self._own_validation(data, X_val, y_val, sample_weight_val)
+        if sample_weight_val is not None:
+            raise ValueError("sample_weight_val must be None without X_val and y_val")
         watched = self.early_stopping and self.monitor.startswith("val_")
         fraction = 0.1 if self.validation_fraction is None and watched else self.validation_fraction
-        if X_val is not None:
-            self._fitted_on_uint8 = data.x.dtype == np.uint8
-            with naming_validation_data():
-                X_val, y_val = self._check_data(X_val, y_val)
-                check_finite_in(X_val, computing_dtype(self.dtype, data.x))
-                return data, self._data_set(X_val, self._encode(y_val))
         if fraction is None:
-            return data, None
-        kept, validating = held_out(len(data.x), fraction, seed, self._strata(data.target))
-        return data._replace(rows=kept), data._replace(rows=validating)
+            return Split(self._weigh_classes(data), None, y)
+        rows = np.arange(len(data.x)) if data.rows is None else data.rows
+        strata = self._strata(data.target)
+        kept, validating = held_out(rows, fraction, seed, None if strata is None else strata[rows])
+        return Split(self._weigh_classes(data._replace(rows=kept)), data._replace(rows=validating), y)
+
+    def _own_validation(self, data: DataSet, X_val: Any, y_val: Any, sample_weight_val: Any) -> Split:
+        dtype = self.network_.dtype
+        with naming_validation_data():
+            X_val, y_val = self._check_data(X_val, y_val)
+            check_finite_in(X_val, dtype)
+            target = self._encode(y_val, dtype)
+        weights = checked_weights(sample_weight_val, len(X_val), dtype, "sample_weight_val")
+        validation = self._data_set(X_val, target, weights)
+        return Split(self._weigh_classes(data), validation, y_val)
 
     def _strata(self, target: Array) -> Array | None:
         """What a random split keeps the shares of; None for nothing."""
         return None
+
+    def _weigh_classes(self, data: DataSet) -> DataSet:
+        """Weigh the samples that train by their class too, if that is asked for."""
+        return data
 
     def _build(self, X: Array, seed: int) -> None:
         """Make the network and draw its weights."""
@@ -248,8 +263,8 @@ class NetworkEstimator(FittedNetwork):
         dtype = computing_dtype(self.dtype, X)
         check_finite_in(X, dtype)
         self.network_ = self._fresh_network(shape, dtype, seed)
-        self.__dict__.pop("best_epoch_", None)
-        self._fitted_on_uint8 = X.dtype == np.uint8
+        for name in ("best_epoch_", "_progress"):
+            self.__dict__.pop(name, None)
 
     def _fresh_network(self, shape: Shape, dtype: Any, seed: int) -> Network:
         network = Network(self._layers(shape, self._n_outputs()), shape, dtype)
@@ -276,22 +291,43 @@ class NetworkEstimator(FittedNetwork):
     def _train(
         self,
         training: Training,
-        data: DataSet,
-        validation: DataSet | None,
+        split: Split,
+        first: Sequence[Callback] = (),
+        last: Sequence[Callback] = (),
         saved: SavedState | None = None,
-        callbacks: Sequence[Callback] = (),
     ) -> None:
-        """Train the network; `callbacks` come before the user's."""
+        """Train the network, from its beginning or from a saved state; `first` and `last` are callbacks of our own."""
         stopping = self._stopping()
-        watching = [*([stopping] if self.early_stopping else []), *([EpochPrinter()] if self.verbose else [])]
-        callbacks = [*watching, *callbacks, *(self.callbacks or [])]
+        callbacks = [*first, *self._all_callbacks(split, stopping), *last]
         try:
-            train(training, self._loss(), data, validation, callbacks, saved)
+            train(training, self._loss(), split.training, split.validation, callbacks, saved)
         finally:
             self.history_ = training.history
             self.n_epochs_ = len(training.history["epoch"])
         if self.early_stopping:
             self.best_epoch_ = stopping.best_epoch_
+
+    def _all_callbacks(self, split: Split, stopping: EarlyStopping) -> list[Callback]:
+        """What judges comes first, what the user wants to see last."""
+        limit = self._time_limit()
+        return [
+            *self._judges(split),
+            *([stopping] if self.early_stopping else []),
+            *([] if limit is None else [limit]),
+            *([EpochPrinter()] if self.verbose else []),
+            *(self.callbacks or []),
+        ]
+
+    def _judges(self, split: Split) -> list[Callback]:
+        scorer = self._scorer()
+        if scorer is None:
+            if self.early_stopping and self.monitor == SCORE:
+                raise ValueError(f"scoring must be set where monitor is {SCORE!r}, got None")
+            return []
+        if split.validation is None:
+            wanted = "scoring must be None without validation data: set validation_fraction, or give X_val and y_val"
+            raise ValueError(f"{wanted}, got {self.scoring!r:.100}")
+        return [ValidationScore(self, scorer, split.validation, split.y_val)]
 
     def _groups(self, frozen: frozenset[int] = frozenset()) -> list[dict[str, Any]]:
         """A group of the optimizer for each array that is learned; those of frozen layers stay as they are."""

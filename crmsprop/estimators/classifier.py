@@ -1,27 +1,83 @@
 """What classifiers add: labels, probabilities, accuracy."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils import Tags
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from crmsprop.estimators.inputs import Array
 from crmsprop.estimators.portable import PortableNetwork
-from crmsprop.nn import Loss, SoftmaxCrossEntropy
-from crmsprop.training import Plan
+from crmsprop.estimators.weights import weighed_by_class
+from crmsprop.nn import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
+from crmsprop.training import DataSet, Plan
+
+#: What y can be: one label a sample, or an indicator for each of several labels.
+CLASSES, LABELS = "classes", "labels"
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[misc]
-    """Base of the classifiers: a softmax over the classes and its cross-entropy."""
+    """Base of the classifiers: a softmax over the classes and its cross-entropy, or a sigmoid for each label.
 
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None, default=None
+        How much each class counts in training, a label missing from the dict 1; "balanced" for n_samples / (n_classes *
+        samples of the class). It multiplies the weights of the samples that train, not of those that validate.
+    label_smoothing : float, default=0.0
+        Share of each label that is spread over all classes, in [0, 1): the loss, that of validation too, is the
+        cross-entropy for ``(1 - label_smoothing) * one_hot(label) + label_smoothing / n_classes``. Where labels do not
+        exclude each other, 0 and 1 become ``label_smoothing / 2`` and ``1 - label_smoothing / 2``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; the numbers of the columns where y has several.
+    multilabel_ : bool
+        Whether y had several columns of 0 and 1: labels that do not exclude each other.
+    """
+
+    documents: ClassVar[str] = "classifier"
+
+    class_weight: Any = None
     label_smoothing: float = 0.0
 
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "NetworkClassifierBase":
+        """Train one epoch on a part of the data, going on from the parts before.
+
+        The optimizer's state, the schedule and the history go on too; the schedule spans `max_epochs` calls, or as many
+        as there are. After `fit` or `load` weights and history go on, while optimizer and schedule begin afresh.
+
+        Parameters
+        ----------
+        X, y : array-like, as in `fit`
+        classes : array-like of shape (n_classes,) or None, default=None
+            All labels that will come; needed in the first call, unless y has several columns.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How much each sample counts, at least 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`; and where `classes` are missing or others than before, or `early_stopping` or a balanced
+            `class_weight` is set, which need all data at once.
+        """
+        if isinstance(self.class_weight, str):
+            raise ValueError(f"class_weight must be None or a dict in partial_fit, got {self.class_weight!r:.100}")
+        self._fit_part(X, y, sample_weight, classes)
+        return self
+
     def predict(self, X: Any) -> Array:
-        """Return the most probable class of each sample.
+        """Return the most probable class of each sample, or the labels that are more probable than not.
 
         Parameters
         ----------
@@ -29,11 +85,13 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Of the labels' dtype.
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Of the labels' dtype; or 0 and 1, as int64.
         """
-        best = self._outputs(X).argmax(axis=1)
-        labels: Array = self.classes_[best]
+        outputs = self._outputs(X)
+        if self._target_kind == LABELS:
+            return (outputs > 0.5).astype(np.int64)
+        labels: Array = self.classes_[outputs.argmax(axis=1)]
         return labels
 
     def predict_proba(self, X: Any) -> Array:
@@ -50,18 +108,63 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         """
         return self._outputs(X)
 
+    @property
+    def multilabel_(self) -> bool:
+        """Whether y had a column of 0 and 1 for each of several labels, which do not exclude each other."""
+        check_is_fitted(self)
+        return self._target_kind == LABELS
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the logit of each class or label; of two classes the one of the second above that of the first.
+
+        Parameters
+        ----------
+        X : array-like, as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+        """
+        check_is_fitted(self)
+        logits = self._activations(self.network_, X)
+        return logits[:, 1] - logits[:, 0] if self._target_kind == CLASSES and logits.shape[1] == 2 else logits
+
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of `predict_proba`."""
         with np.errstate(divide="ignore"):
             logarithms: Array = np.log(self.predict_proba(X))
         return logarithms
 
-    def _encode_fit(self, y: Array) -> Array:
-        check_classification_targets(y)
-        self.classes_, target = np.unique(column_or_1d(y, warn=True), return_inverse=True)
-        return np.asarray(target, np.int64)
+    @staticmethod
+    def _target_kinds() -> tuple[str, ...]:
+        return CLASSES, LABELS
 
-    def _encode(self, y: Any) -> Array:
+    def _learn_targets(self, y: Array) -> None:
+        self._target_kind = CLASSES
+        if type_of_target(y, input_name="y", raise_unknown=True) == "multilabel-indicator":
+            self._target_kind, self.classes_ = LABELS, np.arange(y.shape[1])
+        else:
+            check_classification_targets(y)
+            self.classes_ = np.unique(column_or_1d(y, warn=True))
+
+    def _learn_from_part(self, y: Array, classes: Any) -> None:
+        self._learn_targets(y)
+        if self._target_kind == LABELS:
+            self._check_classes(classes)
+        elif classes is None:
+            raise ValueError("classes must be given in the first call of partial_fit, got None")
+        else:
+            self.classes_ = unique_labels(column_or_1d(classes))
+
+    def _check_classes(self, classes: Any) -> None:
+        if classes is not None and not np.array_equal(unique_labels(column_or_1d(classes)), self.classes_):
+            raise ValueError(
+                f"classes must be {self.classes_!r:.200}, as y or the first call say, got {classes!r:.200}"
+            )
+
+    def _encode(self, y: Any, dtype: np.dtype[Any]) -> Array:
+        if self._target_kind == LABELS:
+            return self._indicators(y, dtype)
         y = column_or_1d(y, warn=True)
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
@@ -69,15 +172,37 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         target: Array = np.searchsorted(self.classes_, y).astype(np.int64)
         return target
 
+    def _indicators(self, y: Any, dtype: np.dtype[Any]) -> Array:
+        y = y.toarray() if issparse(y) else np.asarray(y)
+        if y.ndim != 2 or y.shape[1] != len(self.classes_):
+            raise ValueError(f"y must have a column for each of {len(self.classes_)} labels, got shape {y.shape}")
+        unknown = np.setdiff1d(y, [0, 1])
+        if unknown.size:
+            raise ValueError(f"y must hold only 0 and 1 where it has several columns, got {unknown!r:.200}")
+        return np.ascontiguousarray(y, dtype)
+
     def _strata(self, target: Array) -> Array | None:
-        return target
+        return target if self._target_kind == CLASSES else None
+
+    def _weigh_classes(self, data: DataSet) -> DataSet:
+        if self.class_weight is None:
+            return data
+        if self._target_kind == LABELS:
+            raise ValueError(f"class_weight must be None where y has several columns, got {self.class_weight!r:.100}")
+        return weighed_by_class(data, self.class_weight, self.classes_, self.network_.dtype)
 
     def _n_outputs(self) -> int:
         return len(self.classes_)
 
     def _loss(self) -> Loss:
-        return SoftmaxCrossEntropy(self.label_smoothing)
+        several = self.__dict__.get("_target_kind") == LABELS
+        return BinaryCrossEntropy(self.label_smoothing) if several else SoftmaxCrossEntropy(self.label_smoothing)
 
     def _plan(self, seed: int) -> Plan:
         self._loss()
         return super()._plan(seed)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = tags.target_tags.multi_output = True
+        return tags

@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crmsprop.estimators.classifier import NetworkClassifierBase
+from crmsprop.estimators.documentation import documented
 from crmsprop.estimators.inputs import Shape
-from crmsprop.estimators.parameters import documented
+from crmsprop.estimators.regressor import NetworkRegressorBase
 from crmsprop.estimators.stacks import convolution_layers, hidden_layers
 from crmsprop.nn import Dense, Flatten, Layer
 
 
-@documented
 @dataclass(eq=False, repr=False)
-class CNNClassifier(NetworkClassifierBase):
-    """A convolutional network for classes of images, trained with RMSprop.
-
-    Blocks of convolution, activation and max-pool, then dense layers with dropout. Images are arrays of shape
-    (n_samples, height, width, channels) or (n_samples, height, width), or flat rows with `image_shape`.
+class CNNStack:
+    """Blocks of convolution, activation and max-pool, then dense layers with dropout.
 
     Parameters
     ----------
@@ -36,26 +34,9 @@ class CNNClassifier(NetworkClassifierBase):
         Fraction of each dense layer that is dropped in training, in [0, 1).
     image_shape : tuple of int or None, default=None
         (height, width[, channels]) where X holds flat rows; None takes it from X, and a flat row for a 1 x n x 1 image.
-    <training parameters>
-    label_smoothing : float, default=0.0
-        Share of each label that is spread over all classes, in [0, 1): the loss, that of validation too, is the
-        cross-entropy for ``(1 - label_smoothing) * one_hot(label) + label_smoothing / n_classes``.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-    <fitted attributes>
-
-    Examples
-    --------
-    >>> from crmsprop import CNNClassifier
-    >>> from crmsprop.datasets import load_digits
-    >>> (X, y), (X_test, y_test) = load_digits()
-    >>> model = CNNClassifier(filters=(16,), max_epochs=5, random_state=0).fit(X, y)
-    >>> bool(model.score(X_test, y_test) > 0.9)
-    True
     """
 
+    documents: ClassVar[str] = "stack"
     _takes_images = _rows_are_images = True
 
     filters: Sequence[int] = (32, 64)
@@ -76,3 +57,67 @@ class CNNClassifier(NetworkClassifierBase):
             *hidden_layers("dense_units", self.dense_units, self.activation, self.dropout),
             Dense(n_outputs),
         ]
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class CNNClassifier(CNNStack, NetworkClassifierBase):
+    """A convolutional network for classes of images, trained with RMSprop.
+
+    Blocks of convolution, activation and max-pool, then dense layers with dropout. Images are arrays of shape
+    (n_samples, height, width, channels) or (n_samples, height, width), or flat rows with `image_shape`.
+
+    Parameters
+    ----------
+    <stack parameters>
+    <training parameters>
+    <classifier parameters>
+
+    Attributes
+    ----------
+    <classifier attributes>
+    <training attributes>
+
+    Examples
+    --------
+    >>> from crmsprop import CNNClassifier
+    >>> from crmsprop.datasets import load_digits
+    >>> (X, y), (X_test, y_test) = load_digits()
+    >>> model = CNNClassifier(filters=(16,), max_epochs=5, random_state=0).fit(X, y)
+    >>> bool(model.score(X_test, y_test) > 0.9)
+    True
+    """
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class CNNRegressor(CNNStack, NetworkRegressorBase):
+    """A convolutional network for numbers that images show, trained with RMSprop.
+
+    Blocks of convolution, activation and max-pool, then dense layers with dropout. Images are arrays of shape
+    (n_samples, height, width, channels) or (n_samples, height, width), or flat rows with `image_shape`. Networks learn
+    numbers of the size of 1 best: wrap the regressor in scikit-learn's TransformedTargetRegressor where y is of another
+    size.
+
+    Parameters
+    ----------
+    <stack parameters>
+    <training parameters>
+    <regressor parameters>
+
+    Attributes
+    ----------
+    <training attributes>
+
+    Examples
+    --------
+    How much ink there is in a digit:
+
+    >>> from crmsprop import CNNRegressor
+    >>> from crmsprop.datasets import load_digits
+    >>> (X, _), (X_test, _) = load_digits()
+    >>> ink, ink_test = (images.mean(axis=(1, 2, 3)) / 50 for images in (X, X_test))
+    >>> model = CNNRegressor(filters=(16,), dropout=0.0, max_epochs=5, random_state=0).fit(X, ink)
+    >>> bool(model.score(X_test, ink_test) > 0.8)
+    True
+    """

@@ -90,8 +90,11 @@ def find_learning_rate(
         learning_rate=1.0,  # the ramp gives the rates themselves
         schedule=ramp,
         max_epochs=ramp.steps,  # an epoch has a batch at least
+        max_seconds=None,
         validation_fraction=None,
         early_stopping=False,
+        scoring=None,
+        warm_start=False,
         callbacks=[recorder, *callbacks],
         verbose=0,
     )

@@ -1,11 +1,19 @@
 """Going on from a fitted network: to new classes, with all of its layers or only the last ones."""
 
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from crmsprop.callbacks import Callback
 from crmsprop.errors import check_bool, check_integer
+from crmsprop.estimators.base import NetworkEstimator
+from crmsprop.estimators.inputs import Array, check_finite_in
+from crmsprop.estimators.interruption import raise_in_a_loop, warn_of_interruption
 from crmsprop.nn import Conv2D, Dense, Layer, Network
-from crmsprop.training import Training
+from crmsprop.training import DataSet, Training
 
 #: Which layers stay as they are: the features, so many from the first on, or those that a function picks.
 Freeze = str | int | Callable[[int, Layer], bool] | None
@@ -62,3 +70,93 @@ def copy_weights(source: Network, target: Network, but_last: bool) -> None:
     for name, view in target.arena.views.items():
         if not (but_last and name.startswith(head)):
             view[...] = source.arena.views[name]
+
+
+class FineTunable(NetworkEstimator):
+    """Base of the estimators that go on from a fitted network."""
+
+    def fine_tune(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        freeze: Freeze = "features",
+        unfreeze_after: int | None = None,
+        learning_rate: float | None = None,
+        max_epochs: int | None = None,
+        reset_head: bool = True,
+    ) -> "FineTunable":
+        """Go on from the fitted network with other data, and other classes if need be.
+
+        Frozen layers keep their weights and work as in prediction: no dropout, and batch normalization by its running
+        statistics, which stay as they are. Where the first layers are frozen, no backward pass goes through them.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val : array-like
+            As in `fit`; samples of the shape and kind that `fit` has seen.
+        freeze : {"features"} or int or callable or None, default="features"
+            What stays as it is: all layers before the first dense one (all but the output, where there are no
+            convolutions); so many layers from the first on; those for which ``freeze(i, layer)`` is True; or none.
+        unfreeze_after : int or None, default=None
+            Epochs after which every layer learns; None for never.
+        learning_rate, max_epochs : float and int, or None, default=None
+            In place of the estimator's.
+        reset_head : bool, default=True
+            Whether the output layer starts anew, for the classes of `y`. False keeps it, and takes only labels that it
+            knows.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError, ValueError
+            As in `fit`; the estimator is then as it was.
+        DivergenceError
+            As in `fit`.
+
+        Examples
+        --------
+        >>> from crmsprop import CNNClassifier
+        >>> from crmsprop.datasets import load_digits
+        >>> (X, y), _ = load_digits()
+        >>> digits = CNNClassifier((8, 16), dense_units=(), max_epochs=3, random_state=0).fit(X[y < 8], y[y < 8])
+        >>> new = digits.fine_tune(X[y > 7][:60], y[y > 7][:60], freeze="features", max_epochs=10)
+        >>> new.classes_
+        array([8, 9])
+        """
+        check_is_fitted(self)
+        changes = {"learning_rate": learning_rate, "max_epochs": max_epochs}
+        settings = clone(self).set_params(**{name: value for name, value in changes.items() if value is not None})
+        with self._unchanged_if_refused():
+            seeds, before = self._seeds(), self.network_
+            plan = settings._plan(seeds.order)
+            data, y = self._tuning_set(X, y, sample_weight, check_bool("reset_head", reset_head))
+            split = self._split(data, y, X_val, y_val, sample_weight_val, seed=seeds.split)
+            self.network_ = self._fresh_network(before.input_shape, before.dtype, seeds.weights)
+            copy_weights(before, self.network_, but_last=reset_head)
+            frozen = frozen_layers(freeze, self.network_.layers)
+            first = [] if unfreeze_after is None else [Unfreeze(check_integer("unfreeze_after", unfreeze_after, 0))]
+            training = self._training(plan, seeds, settings._optimizer(self._groups(frozen)), frozen)
+            self.__dict__.pop("_progress", None)
+            self._train(training, split, first)
+            raise_in_a_loop(training)
+        warn_of_interruption(training)
+        return self
+
+    def _tuning_set(self, X: Any, y: Any, sample_weight: Any, reset_head: bool) -> tuple[DataSet, Array]:
+        """Return the samples, for the targets that y holds or for those that the head knows, and y."""
+        if not reset_head:
+            return self._next_set(X, y, sample_weight, None)
+        X, y = self._check_data(X, y)
+        check_finite_in(X, self.network_.dtype)
+        X = X if X.dtype == np.uint8 else X.astype(self.network_.dtype, copy=False)
+        return self._training_set(X, y, sample_weight, self._learn_targets), y

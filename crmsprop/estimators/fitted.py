@@ -10,10 +10,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from crmsprop import kernels
+from crmsprop.callbacks.monitor import SCORE
 from crmsprop.estimators.inputs import DTYPES, Array, Shape, check_finite_in, check_same_kind, native, rows_of_images
 from crmsprop.estimators.parameters import TrainingParameters
 from crmsprop.estimators.saving import save
 from crmsprop.estimators.summary import summarize
+from crmsprop.estimators.weights import checked_weights, rows_that_count
 from crmsprop.nn import Layer, Loss, Network
 from crmsprop.training import DataSet, Evaluator, History, predict
 
@@ -29,7 +31,7 @@ class FittedNetwork(TrainingParameters):
     """Base of the estimators, after `fit`."""
 
     # What fit sets.
-    classes_: Array
+    classes_: Array  # of classifiers
     network_: Network
     history_: History
     n_epochs_: int
@@ -37,10 +39,12 @@ class FittedNetwork(TrainingParameters):
     n_features_in_: int
     _image_shape: Shape | None
     _fitted_on_uint8: bool
+    _target_kind: str
+    _n_targets: int
 
     @abstractmethod
-    def _encode(self, y: Any) -> Array:
-        """Return the loss's targets for y of the kind that fit has seen."""
+    def _encode(self, y: Any, dtype: np.dtype[Any]) -> Array:
+        """Return the loss's targets for y of the kind that fit has seen; numbers in the dtype of the network."""
 
     @abstractmethod
     def _layers(self, input_shape: Shape, n_outputs: int) -> list[Layer]:
@@ -50,15 +54,29 @@ class FittedNetwork(TrainingParameters):
     def _loss(self) -> Loss:
         """The loss that the network is trained on."""
 
-    def _data_set(self, X: Array, target: Array) -> DataSet:
+    def _data_set(self, X: Array, target: Array, weights: Array | None = None) -> DataSet:
+        """Samples as the network sees them; those of weight 0 do not belong."""
         scale = 1 / 255 if X.dtype == np.uint8 and self._image_shape else 1.0
         # A memory-mapped file may begin anywhere: rows that are not aligned or not contiguous are copied.
         rows = X if _is_whole(X) else np.require(X, requirements=["C", "A"])
-        return DataSet(rows.reshape(len(X), *self._sample_shape(X)), target, scale=scale)
+        return DataSet(rows.reshape(len(X), *self._sample_shape(X)), target, weights, scale, rows_that_count(weights))
 
     def _sample_shape(self, X: Array) -> Shape:
         """Shape of one sample as the network sees it."""
         return (X.shape[1],) if self._image_shape is None else self._image_shape
+
+    @property
+    def loss_curve_(self) -> list[float | None]:
+        """The training loss of each epoch."""
+        check_is_fitted(self)
+        return list(self.history_["loss"])
+
+    @property
+    def validation_scores_(self) -> list[float | None] | None:
+        """What `scoring` made of the validation data after each epoch, or their accuracy; None without either."""
+        check_is_fitted(self)
+        scores = self.history_.get(SCORE, self.history_["val_accuracy"])
+        return None if all(score is None for score in scores) else list(scores)
 
     @property
     def image_shape_(self) -> Shape | None:
@@ -74,14 +92,16 @@ class FittedNetwork(TrainingParameters):
             "n_features_in": self.n_features_in_,
             "feature_names_in": getattr(self, "feature_names_in_", None),
             "best_epoch": getattr(self, "best_epoch_", None),
+            "target_kind": self._target_kind,
         }
 
-    def _set_fitted(self, network: Network, classes: Array, history: History, fitted: Mapping[str, Any]) -> None:
-        """Become what `save` saw."""
-        self.network_, self.classes_, self.history_ = network, classes, history
+    def _set_fitted(self, network: Network, history: History, fitted: Mapping[str, Any]) -> None:
+        """Become what `save` saw, but for the classes."""
+        self.network_, self.history_ = network, history
         self.n_epochs_ = len(history["epoch"])
         self._image_shape = None if fitted["image_shape"] is None else tuple(fitted["image_shape"])
         self._fitted_on_uint8 = fitted["fitted_on_uint8"]
+        self._target_kind = fitted["target_kind"]
         self.n_features_in_ = fitted["n_features_in"]
         if fitted["feature_names_in"] is not None:
             self.feature_names_in_ = np.array(fitted["feature_names_in"], dtype=object)
@@ -116,41 +136,45 @@ class FittedNetwork(TrainingParameters):
         if not type(self).__module__.startswith("crmsprop."):
             raise TypeError(f"only the estimators of crmsprop can be saved to a file, got a {type(self).__qualname__}")
         self._plan(seed=0)  # a file with parameters that are out of range would not load
-        self._layers(self.network_.input_shape, len(self.classes_))
-        parameters = self.get_params(deep=False)
-        save(path, type(self).__name__, parameters, self.network_, self.classes_, self.history_, self._fitted_state())
+        self._loss()
+        self._layers(self.network_.input_shape, *self.network_.output_shape)
+        save(path, self)
 
-    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
-        """Return the mean loss, without the L2 penalty, and the mean accuracy.
+    def evaluate(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+        """Return the mean loss, without the L2 penalty, and for classes the mean accuracy.
 
         Parameters
         ----------
-        X : array-like, as in `fit`
-        y : array-like of shape (n_samples,)
+        X, y : array-like, as in `fit`
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How much each sample counts.
 
         Returns
         -------
         dict
-            With the keys "loss" and "accuracy".
+            With the key "loss", and "accuracy" unless it is a regression: the share of samples that are right, of
+            several labels at once those of which all are, as in `score`.
         """
         check_is_fitted(self)
         X, y = self._check_data(X, y)
         check_finite_in(X, self.network_.dtype)
-        data, n_threads = self._data_set(X, self._encode(y)), kernels.effective_n_threads(self.n_threads)
+        dtype, n_threads = self.network_.dtype, kernels.effective_n_threads(self.n_threads)
+        data = self._data_set(X, self._encode(y, dtype), checked_weights(sample_weight, len(X), dtype))
         if self.flip_predictions:
             loss, accuracy = self._evaluate_both_ways(data, n_threads)
         else:
             loss, accuracy = Evaluator(self.network_, self._loss(), data, n_threads).evaluate()
         if not math.isfinite(loss):
             raise ValueError(f"X must be of the scale that the network was trained on: the loss is {loss}")
-        return {"loss": loss, "accuracy": accuracy}
+        return {"loss": loss} if math.isnan(accuracy) else {"loss": loss, "accuracy": accuracy}
 
     def _evaluate_both_ways(self, data: DataSet, n_threads: int) -> tuple[float, float]:
         """Loss and accuracy of the mean outputs for an image and for its mirror image."""
         outputs = predict(self.network_, data.x, data.scale, n_threads, flip=True)
-        loss, weights = self._loss(), np.full(len(outputs), 1.0 / len(outputs), outputs.dtype)
-        result = loss.evaluate(outputs, data.target, weights, None, loss.memory(len(outputs), outputs.dtype), n_threads)
-        return result.loss, result.hits
+        loss, weights = self._loss(), np.ones(len(outputs), outputs.dtype) if data.weights is None else data.weights
+        memory, total = loss.memory(len(outputs), outputs.dtype), float(np.sum(weights, dtype=np.float64))
+        result = loss.evaluate(outputs, data.target, weights, None, memory, n_threads)
+        return result.loss / total, result.hits / total
 
     def summary(self) -> str:
         """Return a table of the layers: output shapes, parameters, MFLOP for one sample, and memory."""
@@ -188,18 +212,23 @@ class FittedNetwork(TrainingParameters):
         """Return what the loss makes of the network's outputs, shape (n_samples, n_outputs)."""
         if "network_" not in self.__dict__:  # scikit-learn's own look takes as long as a small network
             check_is_fitted(self)
+        outputs = self._activations(self.network_, X, self.flip_predictions)
+        return self._loss().predict(outputs, kernels.effective_n_threads(self.n_threads))
+
+    def _activations(self, network: Network, X: Any, flip: bool = False) -> Array:
+        """Return what a network, ours or the beginning of it, makes of X."""
         X, _ = self._check_data(X)
-        check_finite_in(X, self.network_.dtype)
-        n_threads = kernels.effective_n_threads(self.n_threads)
+        check_finite_in(X, network.dtype)
         data = self._data_set(X, NO_TARGET)
-        outputs = predict(self.network_, data.x, data.scale, n_threads, self.flip_predictions)
+        n_threads = kernels.effective_n_threads(self.n_threads)
+        outputs = predict(network, data.x, data.scale, n_threads, flip)
         if not kernels.all_finite(outputs):
             self._refuse_outputs(outputs)
-        return self._loss().predict(outputs, n_threads)
+        return outputs
 
     @staticmethod
     def _refuse_outputs(outputs: Array) -> None:
-        bad = np.flatnonzero(~np.isfinite(outputs).all(axis=-1))
+        bad = np.flatnonzero(~np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim))))
         rule = "X must be of the scale that the network was trained on"
         raise ValueError(f"{rule}: the outputs for sample {bad[0]} are not finite")
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from crmsprop.augment import augmentation_from_config
+from crmsprop.callbacks.monitor import SCORE
 from crmsprop.errors import FileFormatError
-from crmsprop.estimators.cnn import CNNClassifier
+from crmsprop.estimators.cnn import CNNClassifier, CNNRegressor
 from crmsprop.estimators.inputs import Array, checked_image_shape
-from crmsprop.estimators.mlp import MLPClassifier
-from crmsprop.estimators.network import NetworkClassifier
+from crmsprop.estimators.mlp import MLPClassifier, MLPRegressor
+from crmsprop.estimators.network import NetworkClassifier, NetworkRegressor
 from crmsprop.estimators.saving import KIND, NOT_STORED
 from crmsprop.files import read_container
 from crmsprop.nn import Layer, Network
@@ -22,7 +24,8 @@ from crmsprop.training import COLUMNS
 
 #: The only classes that a file can name.
 ESTIMATORS: dict[str, type[Any]] = {
-    known.__name__: known for known in (CNNClassifier, MLPClassifier, NetworkClassifier)
+    known.__name__: known
+    for known in (CNNClassifier, CNNRegressor, MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor)
 }
 
 
@@ -74,21 +77,32 @@ def _estimator(arrays: Mapping[str, Array], config: dict[str, Any]) -> Any:
         raise FileFormatError(f"it holds the unknown estimator {config.get('estimator')!r:.100}")
     network = network_from_parts(arrays, config.get("network"))
     estimator = kind(**_parameters_from_config(kind, config.get("parameters")))
-    classes = _labels_from_config(config.get("classes"), arrays)
-    if (len(classes),) != network.output_shape:
-        raise FileFormatError(f"its network must have an output a class, got {network.output_shape} for {len(classes)}")
-    _check_parameters(estimator, network.input_shape, len(classes))
-    estimator._set_fitted(
-        network, classes, _checked_history(config.get("history")), _checked_fitted(config.get("fitted"), network)
-    )
+    _check_parameters(estimator, network)
+    fitted = _checked_fitted(config.get("fitted"), network)
+    estimator._set_fitted(network, _checked_history(config.get("history")), fitted)
+    _set_targets(estimator, config.get("classes"), arrays)
     return estimator
 
 
-def _check_parameters(estimator: Any, input_shape: tuple[int, ...], n_classes: int) -> None:
+def _set_targets(estimator: Any, config: Any, arrays: Mapping[str, Array]) -> None:
+    """Bring back what the estimator knows of y, once it fits the outputs of the network."""
+    shape, kind = estimator.network_.output_shape, estimator._target_kind
+    if kind not in estimator._target_kinds():
+        raise FileFormatError(f"its target_kind must be one of {estimator._target_kinds()}, got {kind!r:.100}")
+    if is_classifier(estimator):
+        estimator.classes_ = _labels_from_config(config, arrays)
+        if (len(estimator.classes_),) != shape:
+            raise FileFormatError(f"its network must have an output a class, got {shape} for {len(estimator.classes_)}")
+    elif config is not None or len(shape) != 1 or (estimator._is_column() and shape != (1,)):
+        raise FileFormatError(f"its network must have an output a number and no classes, got {shape}, {config!r:.100}")
+    estimator._n_targets = shape[0]
+
+
+def _check_parameters(estimator: Any, network: Network) -> None:
     """All must be as fit would have it."""
     try:
         estimator._plan(seed=0)
-        estimator._layers(input_shape, n_classes)
+        estimator._layers(network.input_shape, math.prod(network.output_shape))
         checked_image_shape(estimator.image_shape)
     except (TypeError, ValueError) as error:
         raise FileFormatError(f"its parameters are not those of a model that was trained: {error}") from error
@@ -101,6 +115,8 @@ def _parameters_from_config(kind: type[Any], parameters: Any) -> dict[str, Any]:
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in parameters.items()}
     values["schedule"] = schedule_from_config(parameters["schedule"])
     values["augmentation"] = augmentation_from_config(parameters["augmentation"])
+    if parameters.get("class_weight") is not None:
+        values["class_weight"] = _weights_from_config(parameters["class_weight"])
     if "layers" in parameters:
         values["layers"] = _layers_from_config(parameters["layers"])
     return values
@@ -112,8 +128,20 @@ def _layers_from_config(layers: Any) -> list[Layer]:
     return [layer_from_config(layer) for layer in layers]
 
 
+def _weights_from_config(class_weight: Any) -> Any:
+    if isinstance(class_weight, str):
+        return class_weight
+    if not isinstance(class_weight, list) or not all(map(_is_weight_of_a_label, class_weight)):
+        raise FileFormatError(f"its class_weight must be pairs of a label and a weight, got {class_weight!r:.100}")
+    return dict(class_weight)
+
+
+def _is_weight_of_a_label(pair: Any) -> bool:
+    return isinstance(pair, list) and len(pair) == 2 and not isinstance(pair[0], list | dict)
+
+
 def _checked_history(history: Any) -> dict[str, list[float | None]]:
-    if not isinstance(history, dict) or tuple(history) != COLUMNS:
+    if not isinstance(history, dict) or tuple(history) not in (COLUMNS, (*COLUMNS, SCORE)):
         raise FileFormatError("its history must have the columns " + ", ".join(COLUMNS))
     rows = history.values()
     if not all(isinstance(row, list) for row in rows):
@@ -150,6 +178,7 @@ def _checked_fitted(fitted: Any, network: Network) -> dict[str, Any]:
         "n_features_in": (int,),
         "feature_names_in": (list, type(None)),
         "best_epoch": (int, type(None)),
+        "target_kind": (str,),
     }
     if not isinstance(fitted, dict) or set(fitted) != set(kinds):
         raise FileFormatError(f"its fitted state must have {', '.join(kinds)}, got {fitted!r:.100}")

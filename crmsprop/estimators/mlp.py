@@ -2,50 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crmsprop.estimators.classifier import NetworkClassifierBase
+from crmsprop.estimators.documentation import documented
 from crmsprop.estimators.inputs import Shape
-from crmsprop.estimators.parameters import documented
+from crmsprop.estimators.regressor import NetworkRegressorBase
 from crmsprop.estimators.stacks import hidden_layers
 from crmsprop.nn import Dense, Flatten, Layer
 
 
-@documented
 @dataclass(eq=False, repr=False)
-class MLPClassifier(NetworkClassifierBase):
-    """A multi-layer perceptron for classes, trained with RMSprop.
+class MLPStack:
+    """Dense layers.
 
     Parameters
     ----------
     hidden_layer_sizes : sequence of int, default=(100,)
-        Units of each hidden layer; an empty one makes a linear classifier.
+        Units of each hidden layer; an empty one makes a linear model.
     activation : {"relu", "identity"}, default="relu"
         After each hidden layer.
     dropout : float, default=0.0
         Fraction of each hidden layer that is dropped in training, in [0, 1).
     image_shape : tuple of int or None, default=None
         (height, width[, channels]) of images; uint8 images are then scaled by 1/255. None for plain rows.
-    <training parameters>
-    label_smoothing : float, default=0.0
-        Share of each label that is spread over all classes, in [0, 1): the loss, that of validation too, is the
-        cross-entropy for ``(1 - label_smoothing) * one_hot(label) + label_smoothing / n_classes``.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-    <fitted attributes>
-
-    Examples
-    --------
-    >>> from crmsprop import MLPClassifier
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = make_pipeline(StandardScaler(), MLPClassifier((32,), max_epochs=100, random_state=0)).fit(X, y)
-    >>> bool(model.score(X, y) > 0.9)
-    True
     """
+
+    documents: ClassVar[str] = "stack"
 
     hidden_layer_sizes: Sequence[int] = (100,)
     activation: str = "relu"
@@ -59,3 +42,67 @@ class MLPClassifier(NetworkClassifierBase):
             *hidden_layers("hidden_layer_sizes", self.hidden_layer_sizes, self.activation, self.dropout),
             Dense(n_outputs),
         ]
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class MLPClassifier(MLPStack, NetworkClassifierBase):
+    """A multi-layer perceptron for classes, trained with RMSprop.
+
+    Where y has several columns of 0 and 1, its labels do not exclude each other: each has a probability of its own.
+
+    Parameters
+    ----------
+    <stack parameters>
+    <training parameters>
+    <classifier parameters>
+
+    Attributes
+    ----------
+    <classifier attributes>
+    <training attributes>
+
+    Examples
+    --------
+    >>> from crmsprop import MLPClassifier
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), MLPClassifier((32,), max_epochs=100, random_state=0)).fit(X, y)
+    >>> bool(model.score(X, y) > 0.9)
+    True
+    """
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class MLPRegressor(MLPStack, NetworkRegressorBase):
+    """A multi-layer perceptron for numbers, trained with RMSprop.
+
+    The output is a number for each column of y. Networks learn numbers of the size of 1 best: wrap the regressor in
+    scikit-learn's TransformedTargetRegressor where y is of another size.
+
+    Parameters
+    ----------
+    <stack parameters>
+    <training parameters>
+    <regressor parameters>
+
+    Attributes
+    ----------
+    <training attributes>
+
+    Examples
+    --------
+    >>> from crmsprop import MLPRegressor
+    >>> from sklearn.compose import TransformedTargetRegressor
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), MLPRegressor((32,), random_state=0))
+    >>> model = TransformedTargetRegressor(model, transformer=StandardScaler()).fit(X, y)
+    >>> bool(model.score(X, y) > 0.5)
+    True
+    """

@@ -1,17 +1,17 @@
 """What every estimator of ours can be told about training, and the checks of it."""
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
 from crmsprop import kernels
 from crmsprop.augment import Augmentation
-from crmsprop.callbacks import Callback, Checkpoint, EarlyStopping
+from crmsprop.callbacks import Callback, Checkpoint, EarlyStopping, TimeLimit
 from crmsprop.errors import check_bool, check_integer, check_real
 from crmsprop.optimizer import RMSprop
 from crmsprop.schedules import as_schedule
@@ -60,6 +60,8 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         of them together, in (0, inf); at most one may be given.
     max_epochs : int, default=30
         Passes over the training data, at least 1.
+    max_seconds : float or None, default=None
+        A budget of time: the training ends after the first batch or epoch that is not done before, in (0, inf).
     batch_size : int, default=32
         Samples a step, at least 1.
     augmentation : Augmentation or None, default=None
@@ -70,14 +72,20 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         with `early_stopping` on a validation column.
     early_stopping : bool, default=False
         Whether to stop when `monitor` has not improved for `patience` epochs.
-    monitor : {"loss", "val_loss", "accuracy", "val_accuracy"}, default="val_loss"
-        Column of `history_` that early stopping watches: a loss is better lower, an accuracy higher.
+    monitor : {"loss", "val_loss", "accuracy", "val_accuracy", "val_score"}, default="val_loss"
+        Column of `history_` that early stopping watches: a loss is better lower, an accuracy or a score higher.
+    scoring : str or callable or None, default=None
+        Scorer of scikit-learn, such as "f1_macro", or ``scorer(estimator, X, y)``, that judges the validation data
+        after each epoch and fills the column ``val_score`` of `history_`. It gets a copy of the validation data.
     patience : int, default=5
         Epochs without a new best that early stopping waits for, at least 1.
     min_delta : float, default=0.0
         A value is a new best only if it is better by more than this, in [0, inf).
     restore_best : bool, default=True
         Whether early stopping goes back to the weights of the best epoch.
+    warm_start : bool, default=False
+        Whether `fit` begins with the weights of the `fit` before, where it would draw new ones; a new training
+        otherwise, with a history of its own. Data and layers have to be of the same kind.
     dtype : {"float32", "float64"} or None, default=None
         What the network computes in; None for float32 on uint8 and float32 input, else float64.
     random_state : int, RandomState or None, default=None
@@ -97,14 +105,21 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     network_ : Network
         Layers and parameters.
     history_ : dict of lists
-        One value an epoch: epoch, loss, val_loss, accuracy, val_accuracy, learning_rate, seconds. The training loss and
-        accuracy are those of the samples as they trained, with dropout, augmentation and mixed labels.
+        One value an epoch: epoch, loss, val_loss, accuracy, val_accuracy, learning_rate, seconds, and val_score with
+        `scoring`. What was not measured is None, such as the accuracies of a regression. The training loss and accuracy
+        are those of the samples as they trained, with dropout, augmentation and mixed labels.
+    loss_curve_ : list of float
+        The training loss of each epoch.
+    validation_scores_ : list of float or None
+        The score of the validation data after each epoch: that of `scoring`, else the accuracy; None without either.
     n_epochs_ : int
         Epochs trained.
     best_epoch_ : int
         With `early_stopping`: the epoch of the best `monitor`, counted from 1.
     n_features_in_ : int
     """
+
+    documents: ClassVar[str] = "training"
 
     learning_rate: float = 1e-3
     schedule: Any = None
@@ -120,14 +135,17 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     clip_norm: float | None = None
     global_clip_norm: float | None = None
     max_epochs: int = 30
+    max_seconds: float | None = None
     batch_size: int = 32
     augmentation: Augmentation | None = None
     validation_fraction: float | None = None
     early_stopping: bool = False
     monitor: str = "val_loss"
+    scoring: Any = None
     patience: int = 5
     min_delta: float = 0.0
     restore_best: bool = True
+    warm_start: bool = False
     dtype: Any = None
     random_state: Any = None
     flip_predictions: bool = False
@@ -139,6 +157,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         """Return how to train; checks every parameter that does not need the data."""
         check_bool("early_stopping", self.early_stopping)
         check_bool("flip_predictions", self.flip_predictions)
+        check_bool("warm_start", self.warm_start)
         check_integer("verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0)
         if self.validation_fraction is not None:
             check_real("validation_fraction", self.validation_fraction, "(0, 1)")
@@ -147,6 +166,8 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
             raise TypeError(f"{wanted}, got {self.augmentation!r:.100}")
         self._check_callbacks()
         self._stopping()
+        self._time_limit()
+        self._scorer()
         optimizer = self._optimizer([])
         return Plan(
             check_integer("max_epochs", self.max_epochs, 1),
@@ -159,6 +180,17 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
 
     def _stopping(self) -> EarlyStopping:
         return EarlyStopping(self.monitor, self.patience, self.restore_best, min_delta=self.min_delta)
+
+    def _time_limit(self) -> TimeLimit | None:
+        return None if self.max_seconds is None else TimeLimit(check_real("max_seconds", self.max_seconds, "(0, inf)"))
+
+    def _scorer(self) -> Any:
+        """Return the scorer that `scoring` names; None where it is None."""
+        if self.scoring is None:
+            return None
+        if not isinstance(self.scoring, str) and not callable(self.scoring):
+            raise TypeError(f"scoring must be None, the name of a scorer or a callable, got {self.scoring!r:.100}")
+        return check_scoring(self, scoring=self.scoring)
 
     def _check_callbacks(self) -> None:
         if not isinstance(self.callbacks, list | tuple | None):
@@ -210,16 +242,3 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
             global_clip_norm=self.global_clip_norm,
             n_threads=self.n_threads,
         )
-
-
-Estimator = TypeVar("Estimator", bound=type[TrainingParameters])
-
-
-def documented(estimator: Estimator) -> Estimator:
-    """Put what all estimators share into the docstring of one, in place of ``<training parameters>`` and so on."""
-    if estimator.__doc__ and TrainingParameters.__doc__:  # none under python -OO
-        parameters, attributes = inspect.cleandoc(TrainingParameters.__doc__).split("\nAttributes\n----------\n")
-        _, parameters = parameters.split("\nParameters\n----------\n")
-        text = inspect.cleandoc(estimator.__doc__).replace("<training parameters>", parameters.rstrip())
-        estimator.__doc__ = text.replace("<fitted attributes>", attributes.rstrip())
-    return estimator

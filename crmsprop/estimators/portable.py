@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from crmsprop.errors import shown
-from crmsprop.estimators.base import NetworkEstimator
+from crmsprop.estimators.fine_tuning import FineTunable
+from crmsprop.estimators.inputs import computing_dtype
 from crmsprop.persistence import export_onnx, export_safetensors, import_weights
 from crmsprop.training import new_history
 
+#: Kinds of targets whose predictions a model in ONNX can make: labels, and numbers that are the outputs themselves.
+EXPORTED = ("classes", "column", "columns")
 
-class PortableNetwork(NetworkEstimator):
+
+class PortableNetwork(FineTunable):
     """Base of the estimators that take weights from other libraries, and give networks to them."""
 
     def load_weights(
@@ -76,9 +81,13 @@ class PortableNetwork(NetworkEstimator):
         self.network_ = network
 
     def _become_fitted(self, path: str | os.PathLike[str], X: Any, classes: Any, order: Sequence[str] | None) -> None:
+        if not is_classifier(self):
+            raise TypeError("X and classes must be None where the estimator is no classifier: fit it first")
         self._plan(seed=0)  # parameters that are out of range would be found by nobody else
         X, _ = self._check_training_data(X, np.zeros(len(X)))
-        columns = self._encode_fit(column_or_1d(classes))
+        classes = column_or_1d(classes)
+        self._learn_targets(classes)
+        columns = self._encode(classes, computing_dtype(self.dtype, X))
         if len(np.unique(columns)) < len(columns):
             raise ValueError(f"classes must be different from each other, got {shown(classes)}")
         self._build(X, seed=0)
@@ -99,7 +108,8 @@ class PortableNetwork(NetworkEstimator):
 
         Its input ``X`` has the shape (n, n_features), or (n, height, width, channels) for images, and is uint8 where
         `fit` saw uint8: the scaling by 1/255 is a part of the model. It has the outputs ``label`` and
-        ``probabilities``: what `predict` and `predict_proba` return. Needs the extra ``onnx``.
+        ``probabilities``, what `predict` and `predict_proba` return; that of a regressor has ``outputs``, of shape
+        (n, n_outputs). Needs the extra ``onnx``.
 
         Parameters
         ----------
@@ -111,16 +121,22 @@ class PortableNetwork(NetworkEstimator):
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If a layer is of a class of one's own, or the labels are neither numbers nor text.
+            If a layer is of a class of one's own, the labels are neither numbers nor text, or the targets were several
+            labels a sample or counts.
         MissingExtraError
             If onnx is not installed.
         OSError
             If the file cannot be written.
         """
         check_is_fitted(self)
+        if self._target_kind not in EXPORTED:
+            raise TypeError(
+                "export_onnx knows classifiers of one label a sample, and regressors without a log link, "
+                f"got a {type(self).__name__} for {self._target_kind}"
+            )
         dtype = "uint8" if self._fitted_on_uint8 else "float32"
         scale = 1 / 255 if self._fitted_on_uint8 and self._image_shape else 1.0
-        export_onnx(self.network_, path, classes=self.classes_, input_dtype=dtype, scale=scale)
+        export_onnx(self.network_, path, classes=getattr(self, "classes_", None), input_dtype=dtype, scale=scale)
 
     def export_safetensors(self, path: str | os.PathLike[str]) -> None:
         """Write the weights of the fitted network as a torch model of the same architecture has them.

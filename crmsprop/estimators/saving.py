@@ -11,7 +11,6 @@ from crmsprop.augment import augmentation_to_config
 from crmsprop.errors import warn_user
 from crmsprop.estimators.inputs import Array
 from crmsprop.files import DTYPE_NAMES, write_container
-from crmsprop.nn import Network
 from crmsprop.persistence import layer_to_config, network_to_parts
 from crmsprop.schedules import schedule_to_config
 
@@ -19,30 +18,22 @@ from crmsprop.schedules import schedule_to_config
 KIND = "model"
 
 #: Parameters that are stored as configurations of their own.
-OBJECTS = ("schedule", "augmentation", "layers")
+OBJECTS = ("schedule", "augmentation", "layers", "class_weight")
 
 #: Parameters that hold live objects: a file cannot bring them back.
 NOT_STORED = ("callbacks",)
 
 
-def save(
-    path: str | os.PathLike[str],
-    estimator: str,
-    parameters: Mapping[str, Any],
-    network: Network,
-    classes: Array,
-    history: Mapping[str, list[float | None]],
-    fitted: Mapping[str, Any],
-) -> None:
-    """Write an estimator's parts to one file, wholly or not at all; see NetworkEstimator.save."""
-    arrays, network_config = network_to_parts(network)
+def save(path: str | os.PathLike[str], estimator: Any) -> None:
+    """Write a fitted estimator to one file, wholly or not at all; see NetworkEstimator.save."""
+    arrays, network_config = network_to_parts(estimator.network_)
     config = {
-        "estimator": estimator,
-        "parameters": _parameters_to_config(parameters),
+        "estimator": type(estimator).__name__,
+        "parameters": _parameters_to_config(estimator.get_params(deep=False)),
         "network": network_config,
-        "classes": _labels_to_config(classes, arrays),
-        "history": {column: [_plain(value) for value in values] for column, values in history.items()},
-        "fitted": {name: _plain(value) for name, value in fitted.items()},
+        "classes": _labels_to_config(getattr(estimator, "classes_", None), arrays),
+        "history": {column: [_plain(value) for value in values] for column, values in estimator.history_.items()},
+        "fitted": {name: _plain(value) for name, value in estimator._fitted_state().items()},
     }
     write_container(path, arrays, config, KIND)
 
@@ -54,6 +45,11 @@ def _parameters_to_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(stored["random_state"], (int, np.integer, type(None))):
         warn_user("random_state is a generator, whose state is not saved: it loads as None")
         stored["random_state"] = None
+    if stored["scoring"] is not None and not isinstance(stored["scoring"], str):
+        warn_user("scoring is an object, which is not saved: it loads as None")
+        stored["scoring"] = None
+    if isinstance(stored.get("class_weight"), Mapping):  # whose keys need not be text
+        stored["class_weight"] = [[_plain(label), _plain(weight)] for label, weight in stored["class_weight"].items()]
     if stored["dtype"] is not None:
         stored["dtype"] = np.dtype(stored["dtype"]).name
     if "layers" in stored:
@@ -72,8 +68,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _labels_to_config(classes: Array, arrays: dict[str, Array]) -> dict[str, Any]:
-    """Return how labels are stored: numbers as an array, text in the configuration."""
+def _labels_to_config(classes: Array | None, arrays: dict[str, Array]) -> dict[str, Any] | None:
+    """Return how labels are stored: numbers as an array, text in the configuration; None where there are none."""
+    if classes is None:
+        return None
     if classes.dtype in DTYPE_NAMES or classes.dtype.newbyteorder("<") in DTYPE_NAMES:
         arrays["classes"] = classes
         return {"kind": "array"}

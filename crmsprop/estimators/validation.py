@@ -3,20 +3,29 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
-import numpy as np
 from sklearn.model_selection import train_test_split
 
 from crmsprop.estimators.inputs import Array
+from crmsprop.training import DataSet
 
 
-def held_out(n: int, fraction: float, seed: int, strata: Array | None) -> tuple[Array, Array]:
-    """Return the numbers of the samples that train, and of those that validate."""
+class Split(NamedTuple):
+    """What trains, what validates, and the y that the latter's targets were made from, by the numbers of its rows."""
+
+    training: DataSet
+    validation: DataSet | None
+    y_val: Array
+
+
+def held_out(rows: Array, fraction: float, seed: int, strata: Array | None) -> tuple[Array, Array]:
+    """Return which of `rows`, numbers of samples, train, and which validate."""
     try:
-        kept, validating = train_test_split(np.arange(n), test_size=fraction, random_state=seed, stratify=strata)
+        kept, validating = train_test_split(rows, test_size=fraction, random_state=seed, stratify=strata)
     except ValueError as error:
         rule = "validation_fraction (a tenth by default with early_stopping) must leave samples of every class in both"
-        raise ValueError(f"{rule} parts, got {fraction} of {n} samples: {error}") from error
+        raise ValueError(f"{rule} parts, got {fraction} of {len(rows)} samples: {error}") from error
     return kept, validating
 
 

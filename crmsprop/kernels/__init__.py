@@ -45,6 +45,7 @@ if TYPE_CHECKING or active_kernels == "reference":
         gather,
         max_pool2d_backward,
         max_pool2d_forward,
+        pointwise_loss,
         relu_backward,
         relu_forward,
         rmsprop_accumulate,
@@ -66,6 +67,7 @@ else:
     from crmsprop.kernels._conv2d import conv2d_backward, conv2d_forward, conv2d_scratch
     from crmsprop.kernels._dense import dense_backward, dense_forward, dense_scratch
     from crmsprop.kernels._elementwise import all_finite, dropout, gather, relu_backward, relu_forward
+    from crmsprop.kernels._pointwise_loss import pointwise_loss
     from crmsprop.kernels._pool import max_pool2d_backward, max_pool2d_forward
     from crmsprop.kernels._rmsprop import (
         RMSpropArrays,
@@ -103,6 +105,7 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_forward",
     "openmp_version",
+    "pointwise_loss",
     "relu_backward",
     "relu_forward",
     "rmsprop_accumulate",

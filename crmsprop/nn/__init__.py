@@ -22,6 +22,7 @@ from crmsprop.nn.layer import Layer, Own, Parameter, Run, Site
 from crmsprop.nn.losses import Loss, MixedLabels, SoftmaxCrossEntropy
 from crmsprop.nn.max_pool2d import MaxPool2D
 from crmsprop.nn.network import Network
+from crmsprop.nn.pointwise_losses import AbsoluteError, BinaryCrossEntropy, Huber, PoissonDeviance, SquaredError
 from crmsprop.nn.relu import ReLU
 from crmsprop.nn.residual import Residual
 from crmsprop.nn.scale import Scale
@@ -31,7 +32,9 @@ from crmsprop.nn.workspace import Workspace
 __all__ = [
     "ELU",
     "GELU",
+    "AbsoluteError",
     "BatchNorm",
+    "BinaryCrossEntropy",
     "Conv2D",
     "Dense",
     "Dirac",
@@ -41,6 +44,7 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Huber",
     "Initializer",
     "Layer",
     "LeCunNormal",
@@ -52,6 +56,7 @@ __all__ = [
     "Ones",
     "Own",
     "Parameter",
+    "PoissonDeviance",
     "ReLU",
     "Residual",
     "Run",
@@ -60,6 +65,7 @@ __all__ = [
     "Sigmoid",
     "Site",
     "SoftmaxCrossEntropy",
+    "SquaredError",
     "Tanh",
     "Whitening2D",
     "Workspace",

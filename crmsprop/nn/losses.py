@@ -11,7 +11,7 @@ from crmsprop.nn.layer import Array
 
 
 class BatchResult(NamedTuple):
-    """Sums over a batch, each row weighted: the loss, and the hits."""
+    """Sums over a batch, each row weighted: the loss, and the hits; NaN where the loss knows no right and wrong."""
 
     loss: float
     hits: float
@@ -45,7 +45,7 @@ class Loss(Protocol):
         """Sum of weighted losses and hits of a batch; fills `gradient`, that of their sum, unless it is None."""
 
     def predict(self, output: Array, n_threads: int) -> Array:
-        """Turn outputs into what an estimator returns, in place."""
+        """Turn outputs into what an estimator returns, in place where that is possible."""
 
 
 @dataclass(frozen=True)

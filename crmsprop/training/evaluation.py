@@ -37,7 +37,7 @@ class Evaluator:
         self._memory: Any = loss.memory(self._batches.batch_size, network.dtype)
 
     def evaluate(self) -> tuple[float, float]:
-        """Return the mean loss and the mean accuracy, each sample by its weight."""
+        """Return the mean loss and the mean accuracy, each sample by its weight; NaN where there is no accuracy."""
         loss = hits = weight = 0.0
         for batch in self._batches.in_order():
             output = self._network.forward(batch.x, self._workspace)

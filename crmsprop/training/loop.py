@@ -18,7 +18,7 @@ from crmsprop.schedules import Schedule
 from crmsprop.training.batches import Batch, Batches, DataSet
 from crmsprop.training.callback import Callback, Hooks
 from crmsprop.training.evaluation import Evaluator
-from crmsprop.training.history import History, append, new_history
+from crmsprop.training.history import History, append, measured, new_history
 from crmsprop.training.identity import check_identity, identity_of
 from crmsprop.training.state import SavedState, restore, restore_callbacks
 
@@ -69,12 +69,14 @@ class Training:
     learning_rate : float
         The rate of the latest step.
     loss, accuracy : float
-        Means over the epoch so far.
+        Means over the epoch so far; the accuracy is NaN where the loss knows no right and wrong.
     frozen : frozenset of int
         Layers of the network that work as in prediction and cost no backward pass where none before them learns; what
         the optimizer does to their parameters is its own affair. May be changed at the beginning of an epoch.
     batch_loss : float
         Mean of the latest batch alone, before its step.
+    first_step : int
+        Steps taken before the epoch in progress.
     sums : tuple of float
         Sums of losses, hits and weights over the epoch so far: what `loss` and `accuracy` are made of.
     good : ndarray of shape (total,)
@@ -103,6 +105,7 @@ class Training:
     accuracy: float = math.nan
     batch_loss: float = math.nan
     frozen: frozenset[int] = frozenset()
+    first_step: int = 0
     sums: tuple[float, float, float] = (0.0, 0.0, 0.0)
     good: Array = field(default_factory=lambda: np.empty(0))
     epoch_began: float = 0.0
@@ -116,7 +119,7 @@ class Training:
     @property
     def position(self) -> int:
         """Batches of the epoch in progress that are done."""
-        return max(0, self.step - self.epoch * self.n_batches)  # an epoch that was cut short is the last
+        return self.step - self.first_step
 
 
 def train(
@@ -238,7 +241,7 @@ class _Loop:
                 "epoch": training.epoch + 1,
                 "loss": training.loss,
                 "val_loss": val_loss,
-                "accuracy": training.accuracy,
+                "accuracy": measured(training.accuracy),
                 "val_accuracy": val_accuracy,
                 "learning_rate": training.learning_rate,
                 "seconds": time.perf_counter() - training.epoch_began,
@@ -246,7 +249,7 @@ class _Loop:
         )
         self._hooks.call("on_epoch_end")
         self._note_good_weights()  # callbacks may change them
-        training.epoch += 1
+        training.epoch, training.first_step = training.epoch + 1, training.step
         self._hooks.call("on_safe_point")
 
     def _note_good_weights(self) -> None:
@@ -308,7 +311,7 @@ class _Loop:
             return None, None
         loss, accuracy = self._evaluator.evaluate()
         self._check_finite("validation loss", loss)
-        return loss, accuracy
+        return loss, measured(accuracy)
 
     def _check_weights(self) -> None:
         """The last step can ruin the weights after the last look at the loss; an infinite mean square stops them."""

@@ -94,7 +94,9 @@ def restore(training: Training, saved: SavedState) -> None:
     for name in _PROGRESS:
         if name not in ("sums", "seconds"):
             setattr(training, name, progress[name])
-    training.sums = tuple(progress["sums"])
+    training.sums, training.first_step = tuple(progress["sums"]), training.epoch * training.n_batches
+    if training.stopped:
+        training.first_step = training.step  # an epoch that was cut short was the last
     training.epoch_began = time.perf_counter() - progress["seconds"]
     training.resumed = True
     training.history.update(history)
@@ -171,7 +173,7 @@ def _checked_progress(training: Training, saved: SavedState) -> dict[str, Any]:
 
 def _checked_history(saved: SavedState) -> dict[str, list[float | None]]:
     history, n_epochs = saved.part("history"), saved.part("progress")["epoch"]
-    if tuple(history) != COLUMNS or not all(isinstance(values, list) for values in history.values()):
+    if tuple(history)[: len(COLUMNS)] != COLUMNS or not all(isinstance(values, list) for values in history.values()):
         raise saved.error(f"its history must hold a list for each of {', '.join(COLUMNS)}")
     if any(len(values) != n_epochs for values in history.values()):
         raise saved.error(f"its history must have {n_epochs} epochs")

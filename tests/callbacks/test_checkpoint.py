@@ -78,9 +78,14 @@ def model_of(folder, *more, checkpoint=None, **parameters):
     return NetworkClassifier(**{**PARAMETERS, "callbacks": callbacks, **parameters})
 
 
+def fit_all(model, data):
+    """Fit to X and y, and perhaps X_val and y_val."""
+    return model.fit(*data[:2], **dict(zip(("X_val", "y_val"), data[2:], strict=False)))
+
+
 def killed(model, data=(X, Y)):
     with pytest.raises(Killed):
-        model.fit(*data)
+        fit_all(model, data)
     assert not hasattr(model, "network_")
 
 
@@ -217,12 +222,12 @@ def test_images_of_uint8_and_a_validation_set_of_ones_own(tmp_path):
     data = (images, np.arange(40) % 2, images[:9], np.arange(9) % 2)
     layers = (Conv2D(2, 3), *LAYERS[1:])
     killed(model_of(tmp_path, Kill(9), layers=layers), data)
-    again, whole = (model_of(folder, layers=layers).fit(*data) for folder in (tmp_path, tmp_path / "whole"))
+    again, whole = (fit_all(model_of(folder, layers=layers), data) for folder in (tmp_path, tmp_path / "whole"))
     assert outcome(again, tmp_path) == outcome(whole, tmp_path / "whole")
     (tmp_path / "training.crms").unlink()
     killed(model_of(tmp_path, Kill(9), layers=layers), data)
     with pytest.raises(ValueError, match=r"^X_val must be '\w+ \(SHA-256\), "):
-        model_of(tmp_path, layers=layers).fit(*data[:2], images[9:18], np.arange(9) % 2)
+        fit_all(model_of(tmp_path, layers=layers), (*data[:2], images[9:18], np.arange(9) % 2))
 
 
 def test_it_is_a_step_of_a_pipeline(tmp_path, whole):

@@ -19,6 +19,7 @@ from crmsprop.callbacks import (
     ModelCheckpoint,
     ProgressBar,
     ReduceOnPlateau,
+    TimeLimit,
 )
 from crmsprop.estimators import MLPClassifier
 from crmsprop.persistence import load_network
@@ -42,6 +43,7 @@ def all_of(folder):
         ModelCheckpoint(folder / "{epoch}.crms", "accuracy", every=2),
         ProgressBar(),
         ReduceOnPlateau("loss", 0.25, 1, mode="max", min_delta=0.0, cooldown=1, min_learning_rate=1e-6),
+        TimeLimit(1e6),
     ]
 
 

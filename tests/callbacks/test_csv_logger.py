@@ -26,7 +26,7 @@ def path(tmp_path):
 
 def fit(*callbacks, validate=False, **parameters):
     model = MLPClassifier((3,), callbacks=list(callbacks), **{"max_epochs": 3, "random_state": 0, **parameters})
-    return model.fit(X, Y, X, Y) if validate else model.fit(X, Y)
+    return model.fit(X, Y, X_val=X, y_val=Y) if validate else model.fit(X, Y)
 
 
 def rows_of(path):

@@ -128,7 +128,7 @@ def test_no_weights_are_held_after_a_training(play):
         (
             {"monitor": "epoch"},
             ValueError,
-            "monitor must be one of 'loss', 'val_loss', 'accuracy', 'val_accuracy' where mode is 'auto', got 'epoch'",
+            "monitor must be one of 'loss', .*, 'val_accuracy', 'val_score' where mode is 'auto', got 'epoch'",
         ),
         ({"monitor": "seconds"}, ValueError, "monitor must be one of .*, got 'seconds'"),
         ({"monitor": None}, ValueError, "monitor must be one of .*, got None"),

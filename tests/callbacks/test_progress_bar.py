@@ -13,7 +13,7 @@ import pytest
 
 from crmsprop.callbacks import ProgressBar, progress_bar
 from crmsprop.errors import MissingExtraError
-from crmsprop.estimators import MLPClassifier
+from crmsprop.estimators import MLPClassifier, MLPRegressor
 from crmsprop.training import new_history
 
 X, Y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
@@ -60,7 +60,7 @@ def test_where_there_is_no_terminal_only_lines(capsys):
 
 
 def test_validation_is_in_the_line(capsys):
-    model = MLPClassifier((3,), max_epochs=1, callbacks=[ProgressBar()]).fit(X, Y, X, Y)
+    model = MLPClassifier((3,), max_epochs=1, callbacks=[ProgressBar()]).fit(X, Y, X_val=X, y_val=Y)
     loss, accuracy = model.history_["val_loss"][0], model.history_["val_accuracy"][0]
     assert f"  val_loss {loss:.4f}  val_accuracy {accuracy:.4f}  " in capsys.readouterr().err
 
@@ -93,6 +93,14 @@ def test_an_epoch_that_is_over_at_once_draws_no_bar(terminal):
 def context_of(n_batches):
     plan = SimpleNamespace(max_epochs=1)
     return SimpleNamespace(epoch=0, batch=0, n_batches=n_batches, loss=0.5, accuracy=0.5, plan=plan)
+
+
+def test_a_regression_has_a_bar_and_no_accuracy(terminal, eager):
+    with terminal() as shown:
+        MLPRegressor((3,), callbacks=[ProgressBar()], max_epochs=2, batch_size=2, random_state=0).fit(X, Y)
+    assert "loss 0." in shown.getvalue()
+    assert "accuracy" not in shown.getvalue()
+    assert "nan" not in shown.getvalue()
 
 
 def test_it_is_drawn_a_few_times_a_second(terminal):

@@ -154,12 +154,26 @@ def test_not_fitted(model):
         TrainingHistoryDisplay.from_estimator(model, ax=Figure())
 
 
+def test_a_regression_has_no_accuracy_and_perhaps_a_score():
+    X = np.linspace(-1, 1, 40)[:, None]
+    model = crmsprop.MLPRegressor((3,), max_epochs=3, validation_fraction=0.2, random_state=0).fit(X, X[:, 0])
+    (ax,) = TrainingHistoryDisplay.from_estimator(model, ax=Figure()).ax_
+    assert lines_of(ax) == {
+        "training": ([1, 2, 3], model.history_["loss"]),
+        "validation": ([1, 2, 3], model.history_["val_loss"]),
+    }
+    model.set_params(scoring="r2").fit(X, X[:, 0])
+    losses, scores = TrainingHistoryDisplay.from_estimator(model, ax=Figure()).ax_
+    assert (losses.get_ylabel(), scores.get_ylabel()) == ("loss", "score")
+    assert lines_of(scores) == {"validation": ([1, 2, 3], model.history_["val_score"])}
+
+
 @pytest.mark.parametrize(
     ("history", "message"),
     [
-        ({}, "history must have epoch and loss or accuracy, got nothing"),
-        ({"epoch": [1], "lr": [1]}, "history must have epoch and loss or accuracy, got epoch, lr"),
-        ({"loss": [1.0]}, "history must have epoch and loss or accuracy, got loss"),
+        ({}, "history must have epoch and loss or accuracy or score, got nothing"),
+        ({"epoch": [1], "lr": [1]}, "history must have epoch and loss or accuracy or score, got epoch, lr"),
+        ({"loss": [1.0]}, "history must have epoch and loss or accuracy or score, got loss"),
         ({"epoch": [1, 2], "loss": [1.0]}, "history must have a value an epoch in 'loss', got 1 values"),
     ],
 )

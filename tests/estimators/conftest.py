@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crmsprop import CNNClassifier, MLPClassifier
+from crmsprop import CNNClassifier, MLPClassifier, MLPRegressor
 from crmsprop.datasets import load_digits
 
 
@@ -41,6 +41,26 @@ def cnn(**parameters):
     return CNNClassifier(**defaults | parameters)
 
 
+def numbers(n=61, features=6, columns=None, seed=0, dtype=np.float64):
+    """Rows, and numbers that depend on them smoothly; `columns` of them a row, or a plain row of numbers."""
+    rng = np.random.default_rng(seed)
+    X, mix = rng.normal(size=(n, features)), rng.normal(size=(features, columns or 1))
+    y = np.tanh(X @ mix) + 0.5 * X[:, :1]
+    return X.astype(dtype), (y if columns else y[:, 0]).astype(dtype)
+
+
+def labels(n=61, features=6, columns=4, seed=0, dtype=np.float64):
+    """Rows, and labels that do not exclude each other: an indicator for each."""
+    X, y = numbers(n, features, columns, seed, dtype)
+    return X, (y > 0).astype(np.int64)
+
+
+def regressor(**parameters):
+    """A small MLPRegressor."""
+    defaults = {"hidden_layer_sizes": (9,), "max_epochs": 3, "batch_size": 16, "random_state": 0}
+    return MLPRegressor(**defaults | parameters)
+
+
 class Cases:
     """The functions above, for tests: conftest.py cannot be imported by name."""
 
@@ -48,6 +68,9 @@ class Cases:
     images = staticmethod(images)
     mlp = staticmethod(mlp)
     cnn = staticmethod(cnn)
+    numbers = staticmethod(numbers)
+    labels = staticmethod(labels)
+    regressor = staticmethod(regressor)
 
 
 @pytest.fixture

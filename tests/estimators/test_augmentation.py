@@ -70,7 +70,9 @@ def test_a_value_that_no_pixel_has_is_refused_and_changes_nothing(cases):
 @pytest.mark.parametrize("labels", [0.0, 0.2])
 def test_validation_is_that_of_plain_images(cases, labels):
     X, y = cases.images(n=90)
-    model = cases.cnn(augmentation=ALL, label_smoothing=labels, max_epochs=3).fit(X[:60], y[:60], X[60:], y[60:])
+    model = cases.cnn(augmentation=ALL, label_smoothing=labels, max_epochs=3).fit(
+        X[:60], y[:60], X_val=X[60:], y_val=y[60:]
+    )
     score = model.evaluate(X[60:], y[60:])
     assert model.history_["val_loss"][-1] == score["loss"]
     assert model.history_["val_accuracy"][-1] == score["accuracy"] == model.score(X[60:], y[60:])

@@ -147,12 +147,14 @@ def test_summary_of_an_mlp(cases):
 def test_early_stopping_keeps_the_best_epoch(cases):
     X, y = cases.rows(n=200, seed=3)
     X_val, y_val = cases.rows(n=100, seed=4)
-    model = cases.mlp(learning_rate=0.05, early_stopping=True, patience=3, max_epochs=100).fit(X, y, X_val, y_val)
+    model = cases.mlp(learning_rate=0.05, early_stopping=True, patience=3, max_epochs=100).fit(
+        X, y, X_val=X_val, y_val=y_val
+    )
     losses = model.history_["val_loss"]
     assert model.n_epochs_ == len(losses) == model.best_epoch_ + 3 < 100
     assert model.best_epoch_ == int(np.argmin(losses)) + 1
     assert model.evaluate(X_val, y_val)["loss"] == pytest.approx(min(losses), rel=1e-12)
-    last = clone(model).set_params(restore_best=False).fit(X, y, X_val, y_val)
+    last = clone(model).set_params(restore_best=False).fit(X, y, X_val=X_val, y_val=y_val)
     assert last.history_["val_loss"] == losses
     assert last.evaluate(X_val, y_val)["loss"] == pytest.approx(losses[-1], rel=1e-12)
 

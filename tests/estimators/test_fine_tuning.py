@@ -107,7 +107,7 @@ def test_early_stopping_and_the_users_validation_set(fitted, tmp_path):
     X, y = task([5, 6], seed=1)
     X_val, y_val = task([5, 6], seed=2)
     model = again(fitted, tmp_path).set_params(early_stopping=True, patience=2)
-    model.fine_tune(X, y, X_val, y_val, max_epochs=40)
+    model.fine_tune(X, y, X_val=X_val, y_val=y_val, max_epochs=40)
     assert 1 <= model.best_epoch_ <= model.n_epochs_
     assert model.history_["val_loss"][model.best_epoch_ - 1] == min(model.history_["val_loss"])
 

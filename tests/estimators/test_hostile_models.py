@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from container_files import join, split
-from model_files import put, refusal, two_models, with_config
+from model_files import put, refusal, some_models, with_config
 
 import crmsprop
 
@@ -20,7 +20,7 @@ def path(tmp_path):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    return two_models(tmp_path_factory.mktemp("models"))
+    return some_models(tmp_path_factory.mktemp("models"))
 
 
 def test_the_helper_makes_files_that_load(path, files):

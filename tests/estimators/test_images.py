@@ -87,9 +87,9 @@ def test_the_kind_of_numbers_must_stay(cases, kind):
         with pytest.raises(ValueError, match="X must be of another dtype than uint8, as it was in fit, got uint8"):
             call(on_floats, X)
     with pytest.raises(ValueError, match="X_val must be uint8, as it was in fit, got float32"):
-        getattr(cases, kind)(image_shape=(7, 6, 2)).fit(X, y, floats, y)
+        getattr(cases, kind)(image_shape=(7, 6, 2)).fit(X, y, X_val=floats, y_val=y)
     with pytest.raises(ValueError, match="X_val must be of another dtype than uint8, as it was in fit, got uint8"):
-        getattr(cases, kind)(image_shape=(7, 6, 2)).fit(floats, y, X, y)
+        getattr(cases, kind)(image_shape=(7, 6, 2)).fit(floats, y, X_val=X, y_val=y)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,25 @@ def test_a_data_set_of_uint8_is_never_blown_up(cases, validation):
     a_number_each = len(X) * 8
     assert training < 8 * a_number_each + 3 * batch + 500_000 < X.size  # less than the pixels, let alone as floats
     assert predicting < 8 * a_number_each + 2 * batch + 500_000  # ten probabilities of 4 bytes each are among them
+
+
+@pytest.mark.parametrize("scoring", [None, "accuracy"])
+def test_a_file_that_is_larger_than_memory_is_never_copied(cases, tmp_path, scoring):
+    """What is mapped is not counted here, what is copied from it is."""
+    X = np.memmap(tmp_path / "images", np.uint8, "w+", shape=(40_000, 12, 12, 3))
+    X[::100] = 200
+    X = np.memmap(tmp_path / "images", np.uint8, "r", shape=X.shape)
+    y = (np.arange(len(X)) % 100 == 0).astype(np.int8)
+    model = cases.cnn(filters=(2,), dense_units=(), max_epochs=1, batch_size=500, scoring=scoring)
+    named = {"X_val": X[:500], "y_val": y[:500], "sample_weight_val": np.ones(500)}
+    weights = np.where(y, 2.0, 1.0)
+    model.fit(X[:300], y[:300], **named)  # imports and caches
+    assert peak_of(lambda: model.fit(X, y, weights, **named)) < X.size / 4
+    assert model.features(X[:200], 0).shape == (200, 12, 12, 2)
+    rows = X.reshape(len(X), -1)
+    flat = cases.cnn(filters=(2,), dense_units=(), max_epochs=1, batch_size=500, image_shape=(12, 12, 3))
+    assert peak_of(lambda: flat.fit(rows, y, weights)) < X.size / 4
+    assert peak_of(lambda: flat.partial_fit(rows, y)) < X.size / 4
 
 
 def peak_of(call):

@@ -112,19 +112,34 @@ def bad_data(X, y):
         "no y": ((X, None), "y"),
         "real numbers as labels": ((X, y + 0.5), "Unknown label type"),
         "labels in two columns": ((X, np.column_stack([y, y])), "label type|y should be a 1d array"),
-        "X_val alone": ((X, y, X), "X_val and y_val must be given together"),
-        "y_val alone": ((X, y, None, y), "X_val and y_val must be given together"),
-        "other features in X_val": ((X, y, X[:, :-1], y), "features"),
-        "NaN in X_val": ((X, y, hole, y), "NaN"),
-        "labels less in y_val": ((X, y, X, y[:-1]), "inconsistent numbers of samples"),
+        "weights less": (
+            (X, y, np.ones(len(y) - 1)),
+            r"sample_weight must have shape \(61,\), one number a sample, got",
+        ),
+        "a matrix of weights": ((X, y, np.ones((61, 1))), r"sample_weight must have shape \(61,\), .* got \(61, 1\)"),
+        "a negative weight": ((X, y, y - 1.0), "sample_weight must be at least 0, got -1.0"),
+        "NaN in the weights": ((X, y, np.full(61, np.nan)), "Input sample_weight contains NaN"),
+        "no weight": ((X, y, 0 * y), "sample_weight must not be zero for every sample"),
+        "a negative weight in X_val": ((X, y, None, X, y, -y), "^sample_weight_val must be at least 0, got -2"),
+        "weights of no validation": ((X, y, None, None, None, y), "sample_weight_val must be None without X_val"),
+        "X_val alone": ((X, y, None, X), "X_val and y_val must be given together"),
+        "y_val alone": ((X, y, None, None, y), "X_val and y_val must be given together"),
+        "other features in X_val": ((X, y, None, X[:, :-1], y), "features"),
+        "NaN in X_val": ((X, y, None, hole, y), "NaN"),
+        "labels less in y_val": ((X, y, None, X, y[:-1]), "inconsistent numbers of samples"),
         "labels in y_val that y lacks": (
-            (X, y, X, y + 1),
+            (X, y, None, X, y + 1),
             r"must hold only labels that fit has seen.*got array\(\[3\]\)",
         ),
     }
 
 
 NAMES = list(bad_data(np.ones((4, 4)), np.zeros(4)))
+
+
+def arguments_of(given):
+    """Positional arguments of fit, the last three of which it takes by name."""
+    return given[:3], dict(zip(("X_val", "y_val", "sample_weight_val"), given[3:], strict=False))
 
 
 def fitted(cases, kind):
@@ -145,12 +160,13 @@ def assert_unchanged(model, X, before):
 @pytest.mark.parametrize("kind", ["mlp", "cnn"])
 def test_bad_data_is_refused_and_the_model_is_as_it_was(cases, kind, name):
     model, X, y, before = fitted(cases, kind)
-    arguments, message = bad_data(X, y)[name]
+    given, message = bad_data(X, y)[name]
+    arguments, named = arguments_of(given)
     with pytest.raises((ValueError, TypeError), match=message):
-        model.fit(*arguments)
+        model.fit(*arguments, **named)
     assert_unchanged(model, X, before)
     with pytest.raises((ValueError, TypeError), match=message):
-        getattr(cases, kind)().fit(*arguments)
+        getattr(cases, kind)().fit(*arguments, **named)
 
 
 def test_a_bad_parameter_is_refused_and_the_model_is_as_it_was(cases):
@@ -238,12 +254,12 @@ def test_sparse_data_is_refused_in_words(cases, kind):
 def test_an_error_about_validation_data_names_it(cases):
     X, y = cases.rows()
     with pytest.raises(ValueError, match=r"^y_val must hold only labels"):
-        cases.mlp().fit(X, y, X, y + 1)
+        cases.mlp().fit(X, y, X_val=X, y_val=y + 1)
     images, labels = cases.images()
     with pytest.raises(ValueError, match=r"^X_val must hold images of shape \(7, 6, 2\), got \(7, 6, 1\)"):
-        cases.cnn().fit(images, labels, images[..., :1], labels)
+        cases.cnn().fit(images, labels, X_val=images[..., :1], y_val=labels)
     with pytest.raises(ValueError, match=r"^X_val must be uint8, as it was in fit, got float64"):
-        cases.cnn().fit(images, labels, images / 255, labels)
+        cases.cnn().fit(images, labels, X_val=images / 255, y_val=labels)
 
 
 def test_numbers_that_the_network_cannot_hold(cases):
@@ -255,8 +271,10 @@ def test_numbers_that_the_network_cannot_hold(cases):
     with pytest.raises(ValueError, match=r"X must be finite in float32, .* got 1e\+39"):
         cases.mlp(dtype="float32").fit(np.full_like(X, 1e39), y)
     with pytest.raises(ValueError, match=r"X_val must be finite in float32, .* got 1e\+39"):
-        cases.mlp(dtype="float32").fit(X, y, np.full_like(X, 1e39), y)
-    model.set_params(dtype="float64").fit(X, y, np.full_like(X, 1e39), y)  # the earlier fit's dtype no longer counts
+        cases.mlp(dtype="float32").fit(X, y, X_val=np.full_like(X, 1e39), y_val=y)
+    model.set_params(dtype="float64").fit(
+        X, y, X_val=np.full_like(X, 1e39), y_val=y
+    )  # the earlier fit's dtype no longer counts
     assert model.network_.dtype == np.float64
 
 
@@ -290,4 +308,4 @@ def test_a_label_that_is_called_as_a_parameter_is_in_the_message(cases):
     X, y = cases.rows()
     names = np.where(y == y[0], "X", "y")
     with pytest.raises(ValueError, match=r"^y_val must hold only labels that fit has seen, array\(\['X', 'y'\]"):
-        cases.mlp().fit(X, names, X, np.full(len(y), "z"))
+        cases.mlp().fit(X, names, X_val=X, y_val=np.full(len(y), "z"))

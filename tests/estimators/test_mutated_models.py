@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 from container_files import join, split
-from model_files import put, two_models, with_config
+from model_files import put, some_models, with_config
 
 import crmsprop
 from crmsprop.errors import FileFormatError
@@ -22,7 +22,7 @@ def path(tmp_path):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    return two_models(tmp_path_factory.mktemp("models"))
+    return some_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.mark.parametrize(("count", "allowed"), [(990, True), (1001, False), (200_000, False)])
@@ -82,7 +82,7 @@ def places(value, keys=()):
             yield from places(item, (*keys, key))
 
 
-@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+@pytest.mark.parametrize("kind", ["mlp", "cnn", "regressor", "several"])
 def test_any_value_in_any_place_is_refused_or_makes_a_model_that_works(path, files, kind):
     data, X = files[kind]
     document, body = split(data)

@@ -211,7 +211,7 @@ def test_random_state_decides_the_order_of_the_samples(cases):
 def test_a_validation_set_of_ones_own_wins(cases, trained_on, parameters):
     X, y = cases.rows(n=100)
     X_val, y_val = cases.rows(n=30, seed=5)
-    model = cases.mlp(**parameters).fit(X, np.array(list("abc"))[y], X_val, np.array(list("abc"))[y_val])
+    model = cases.mlp(**parameters).fit(X, np.array(list("abc"))[y], X_val=X_val, y_val=np.array(list("abc"))[y_val])
     ((data, validation),) = trained_on
     assert (data.n_samples, data.rows) == (100, None)
     assert (validation.n_samples, validation.rows) == (30, None)
@@ -222,7 +222,7 @@ def test_a_validation_set_of_ones_own_wins(cases, trained_on, parameters):
 
 def test_a_validation_set_of_images_is_scaled(cases, trained_on):
     X, y = cases.images()
-    cases.cnn().fit(X, y, X[:9].reshape(9, -1), y[:9])
+    cases.cnn().fit(X, y, X_val=X[:9].reshape(9, -1), y_val=y[:9])
     ((data, validation),) = trained_on
     assert data.scale == validation.scale == 1 / 255
     assert validation.x.shape == (9, 7, 6, 2)

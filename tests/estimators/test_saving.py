@@ -153,7 +153,8 @@ def test_every_parameter_comes_back(cases, path):
         image_shape=(7, 6, 2), learning_rate=np.float32(0.5), rho=0.5, epsilon=1e-4, momentum=0.25, centered=True,
         l2=0.125, max_epochs=2, batch_size=7, validation_fraction=0.25, early_stopping=True, patience=4,
         monitor="accuracy", min_delta=np.float32(0.25), restore_best=False,
-        dtype=np.float64, random_state=np.int64(3), n_threads=2, verbose=0,
+        dtype=np.float64, random_state=np.int64(3), n_threads=2, verbose=0, warm_start=True, max_seconds=1e6,
+        scoring="accuracy", class_weight={0: 2.0},
     )  # fmt: skip
     again = saved_and_loaded(model.fit(X, y), path)
     expected = model.get_params() | {"filters": (4, 5), "dtype": "float64"}

@@ -9,22 +9,9 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, cross_val_score, learning_curve
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from crmsprop import CNNClassifier, MLPClassifier, NetworkClassifier
-from crmsprop.nn import GELU, BatchNorm, Dense
+from crmsprop import MLPClassifier
 from crmsprop.schedules import StepDecay
-
-CHECKED = [
-    MLPClassifier((16,), max_epochs=40, batch_size=64, learning_rate=0.01),
-    CNNClassifier((4,), dense_units=(16,), max_epochs=40, batch_size=64, learning_rate=0.01),
-    NetworkClassifier([Dense(16), BatchNorm(), GELU()], max_epochs=40, batch_size=64, learning_rate=0.01),
-]
-
-
-@parametrize_with_checks(CHECKED)
-def test_checks_of_scikit_learn(estimator, check):
-    check(estimator)
 
 
 def test_a_search_over_architecture_and_training(cases):

@@ -1,5 +1,7 @@
 """The same bits: for any number of threads, a row alone, and RMSprop on any instruction set and split anywhere."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,11 +27,13 @@ from kernel_calls import (
     implementation,
     max_pool2d_backward,
     max_pool2d_forward,
+    pointwise_loss,
     rmsprop_step,
 )
 
 from crmsprop.kernels.activations import KINDS
 from crmsprop.kernels.geometry import ConvGeometry
+from crmsprop.kernels.pointwise_losses import LOSSES
 
 THREADS = (1, 2, 3, 7)
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -95,6 +99,15 @@ def run_softmax(dtype, **how):
     mix = {"others": labels[::-1].copy(), "shares": np.abs(logits[:, 0]) % 1, "smoothing": 0.1}
     mixed = cross_entropy(COMPILED, logits, labels, weights, **mix, **how)
     return [elementwise(COMPILED.softmax, logits, **how), *plain, *mixed]
+
+
+def run_pointwise_losses(dtype, **how):
+    weights = normal((2_001,), dtype, 1)
+    found = []
+    for kind, width in itertools.product(LOSSES, (1, 13)):
+        output, target = normal((2_001, width), dtype), np.abs(normal((2_001, width), dtype, 2))
+        found += pointwise_loss(COMPILED, output, target, weights, kind, 0.3, **how)
+    return found
 
 
 def run_winograd(dtype, geometry, **how):
@@ -175,6 +188,7 @@ RUNS = {
     "batch_norm": run_batch_norm,
     "elementwise": run_elementwise,
     "softmax": run_softmax,
+    "pointwise losses": run_pointwise_losses,
     "gather": run_gather,
 }
 
@@ -258,6 +272,17 @@ def test_a_row_of_softmax_and_of_cross_entropy_alone(compiled, dtype):
 
     def run(i):
         return [elementwise(compiled.softmax, logits[i]), *cross_entropy(compiled, logits[i], labels[i], weights[i])]
+
+    assert_same_bits(alone(run, 101), run(slice(None)))
+
+
+@pytest.mark.parametrize("width", [1, 13])
+def test_a_row_of_each_pointwise_loss_alone(compiled, dtype, width):
+    output, target, weights = normal((101, width), dtype), np.abs(normal((101, width), dtype, 2)), normal((101,), dtype)
+
+    def run(i):
+        found = [pointwise_loss(compiled, output[i], target[i], weights[i], kind, 0.3) for kind in LOSSES]
+        return list(itertools.chain(*found))
 
     assert_same_bits(alone(run, 101), run(slice(None)))
 

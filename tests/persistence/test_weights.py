@@ -206,7 +206,9 @@ def test_layers_of_ones_own(path):
     assert (ours.arena.views["1.weight"] == 3).all()
     ours = Network([OwnWithWeights(), Dense(2)], (4,))
     for act in (import_weights, export_safetensors):
-        with pytest.raises(TypeError, match="weights can be exchanged of Conv2D, Dense, BatchNorm, Whitening2D alone, got layer 0"):
+        with pytest.raises(
+            TypeError, match="weights can be exchanged of Conv2D, Dense, BatchNorm, Whitening2D alone, got layer 0"
+        ):
             act(ours, path)
 
 

@@ -17,6 +17,7 @@ from crmsprop.kernels.reference.batch_norm import (
 from crmsprop.kernels.reference.conv2d import conv2d_backward, conv2d_forward, conv2d_scratch
 from crmsprop.kernels.reference.dense import dense_backward, dense_forward, dense_scratch
 from crmsprop.kernels.reference.elementwise import all_finite, dropout, gather, relu_backward, relu_forward
+from crmsprop.kernels.reference.pointwise_loss import pointwise_loss
 from crmsprop.kernels.reference.pool import max_pool2d_backward, max_pool2d_forward
 from crmsprop.kernels.reference.rmsprop import (
     RMSpropArrays,
@@ -50,6 +51,7 @@ __all__ = [
     "gather",
     "max_pool2d_backward",
     "max_pool2d_forward",
+    "pointwise_loss",
     "relu_backward",
     "relu_forward",
     "rmsprop_accumulate",

@@ -12,6 +12,7 @@ from crmsprop.kernels._boundary import py_separate as separate
 from crmsprop.kernels._boundary import py_sized as sized
 from crmsprop.kernels._boundary import py_writes as writes
 from crmsprop.kernels.activations import KINDS
+from crmsprop.kernels.pointwise_losses import LOSSES
 from crmsprop.kernels.reference.checks import INT64, UINT8, Array, Shape
 
 
@@ -154,3 +155,34 @@ def _check_labels(labels: Array, name: str, classes: int) -> None:
     for i, label in enumerate(labels):
         if not 0 <= label < classes:
             raise ValueError(f"{name}[{i}] must be in [0, {classes}), got {label}")
+
+
+def check_pointwise_loss(
+    output: Array,
+    target: Array,
+    weights: Array,
+    losses: Array,
+    hits: Array | None,
+    gradient: Array | None,
+    kind: str,
+) -> None:
+    """Operands and targets of pointwise_loss."""
+    if kind not in LOSSES:
+        raise ValueError(f"kind must be one of {', '.join(LOSSES)}, got {kind!r:.100}")
+    real = real_of(output, "output")
+    reads(output, "output", real, 2)
+    reads(target, "target", real, 2)
+    reads(weights, "weights", real, 1)
+    writes(losses, "losses", real, 1)
+    same_shape(target, "target", output, "output")
+    rows = {"weights": weights, "losses": losses}
+    if hits is not None:
+        writes(hits, "hits", UINT8, 1)
+        rows["hits"] = hits
+    for name, array in rows.items():
+        sized(array, name, 0, output.shape[0])
+    if gradient is not None:
+        writes(gradient, "gradient", real, 2)
+        same_shape(gradient, "gradient", output, "output")
+    names = ("gradient", "losses", "hits", "output", "target", "weights")
+    separate(names, (gradient, losses, hits, output, target, weights), 3)

@@ -1,0 +1,67 @@
+"""A training that takes over what another one left: partial_fit, and fit with warm_start."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crmsprop.nn import Network
+from crmsprop.optimizer import RMSprop
+from crmsprop.training import Callback, History, Plan, Training
+
+
+class Progress(NamedTuple):
+    """Where a training in parts is: steps taken by partial_fit, and the optimizer's state after the last one."""
+
+    step: int
+    optimizer: dict[str, Any]
+
+
+class OneEpoch(Callback):
+    """Ends a training after an epoch, however many its schedule spans."""
+
+    def on_epoch_end(self, context: Training) -> bool:
+        """Stop."""
+        return True
+
+
+def next_part(
+    network: Network, optimizer: RMSprop, plan: Plan, history: History | None, progress: Progress | None
+) -> Training:
+    """Return a training that goes on behind the last epoch of `history`, at the step and with the state of `progress`.
+
+    The schedule spans ``plan.max_epochs`` epochs, or as many as there are.
+    """
+    history = {} if history is None else {column: list(values) for column, values in history.items()}
+    n_epochs = len(history.get("epoch", ()))
+    training = Training(network, optimizer, replace(plan, max_epochs=max(plan.max_epochs, n_epochs + 1)))
+    training.history.update(history)
+    training.epoch = n_epochs
+    if progress is not None:
+        training.step = training.first_step = progress.step
+        optimizer.load_state_dict(progress.optimizer)
+    return training
+
+
+def take_weights(network: Network, old: Network) -> None:
+    """Give a network the parameters of one of the same layers; ValueError for another one."""
+    for name in ("layers", "input_shape", "dtype"):
+        now, before = getattr(network, name), getattr(old, name)
+        if now != before:
+            raise ValueError(
+                f"warm_start must be False where layers or data are not those of the fit before: {name} was "
+                f"{before!r:.100}, got {now!r:.100}"
+            )
+    network.arena.flat[:] = old.arena.flat
+
+
+def check_same_targets(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """ValueError where y is of another kind than in the fit before, or uint8 met another dtype."""
+    for name in ("_target_kind", "classes_", "_fitted_on_uint8"):
+        if not np.array_equal(np.asarray(now.get(name)), np.asarray(before.get(name))):
+            what = {"_target_kind": "kind of y", "classes_": "classes_"}.get(name, "use of uint8 in X")
+            raise ValueError(
+                f"warm_start must be False where the data are not those of the fit before: its {what} was "
+                f"{before.get(name)!r:.100}, got {now.get(name)!r:.100}"
+            )

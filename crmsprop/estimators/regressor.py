@@ -1,0 +1,134 @@
+"""What regressors add: numbers, and a choice of losses."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
+
+from crmsprop.errors import check_choice, check_real
+from crmsprop.estimators.inputs import Array
+from crmsprop.estimators.portable import PortableNetwork
+from crmsprop.nn import AbsoluteError, Huber, Loss, PoissonDeviance, SquaredError
+from crmsprop.training import Plan
+
+LOSSES = ("squared_error", "absolute_error", "huber", "poisson")
+
+#: What y can be: of one axis, or of two; and of either, where the outputs are logarithms of what it counts.
+COLUMN, COLUMNS, COUNT, COUNTS = "column", "columns", "count", "counts"
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[misc]
+    """Base of the regressors: an output for each column of y, and a loss of each output's error.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "absolute_error", "huber", "poisson"}, default="squared_error"
+        The mean over outputs and samples of ``error**2``, of ``abs(error)``, of Huber's loss, which is ``error**2 / 2``
+        up to `delta` and ``delta * (abs(error) - delta / 2)`` beyond, or of the Poisson deviance
+        ``2 * (y * log(y / prediction) - y + prediction)``. All but Huber's are the metrics of those names in
+        scikit-learn, without factors. "poisson" takes y of at least 0, and predicts the exponential of the output.
+    delta : float, default=1.0
+        Where Huber's loss becomes linear, in (0, inf); in the units of y. The other losses have no use for it.
+    """
+
+    documents: ClassVar[str] = "regressor"
+    _y_is_numeric = True
+
+    loss: str = "squared_error"
+    delta: float = 1.0
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetworkRegressorBase":
+        """Train one epoch on a part of the data, going on from the parts before.
+
+        The optimizer's state, the schedule and the history go on too; the schedule spans `max_epochs` calls, or as many
+        as there are. After `fit` or `load` weights and history go on, while optimizer and schedule begin afresh.
+
+        Parameters
+        ----------
+        X, y : array-like, as in `fit`
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How much each sample counts, at least 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`; and where `early_stopping` is set, which needs all data at once.
+        """
+        self._fit_part(X, y, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return the numbers that the network expects.
+
+        Parameters
+        ----------
+        X : array-like, as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            As y was in `fit`; float32 or float64, as the network computes.
+        """
+        outputs = self._outputs(X)
+        if self._has_log_link() and not np.isfinite(outputs).all():
+            self._refuse_outputs(outputs)
+        return outputs.ravel() if self._is_column() else outputs
+
+    def _target_kinds(self) -> tuple[str, str]:
+        return (COUNT, COUNTS) if self.loss == "poisson" else (COLUMN, COLUMNS)
+
+    def _learn_targets(self, y: Array) -> None:
+        self._target_kind = self._target_kinds()[y.ndim - 1]
+        self._n_targets = 1 if y.ndim == 1 else y.shape[1]
+
+    def _encode(self, y: Any, dtype: np.dtype[Any]) -> Array:
+        if issparse(y) or np.asarray(y).dtype.kind not in "biuf":
+            raise TypeError(f"y must be an array of numbers, got {getattr(y, 'dtype', type(y).__name__)!r:.100}")
+        y = np.asarray(y)
+        width = self._n_outputs()
+        if (y.ndim == 1) != self._is_column() or y.ndim > 2 or (y.ndim == 2 and y.shape[1] != width):
+            wanted = "(n_samples,)" if self._is_column() else f"(n_samples, {width})"
+            raise ValueError(f"y must have shape {wanted}, as it had in fit, got {y.shape}")
+        largest = np.abs(y).max(initial=0)
+        if largest > np.finfo(dtype).max:
+            raise ValueError(f"y must be finite in {dtype}, which the network computes in, got {largest}")
+        if self._has_log_link() and (largest == 0 or y.min(initial=0) < 0):
+            raise ValueError(f"y must be at least 0, and not always 0, where loss is 'poisson', got {y!r:.100}")
+        return np.ascontiguousarray(y.reshape(len(y), width), dtype)
+
+    def _is_column(self) -> bool:
+        return self._target_kind in (COLUMN, COUNT)
+
+    def _has_log_link(self) -> bool:
+        return self._target_kind in (COUNT, COUNTS)
+
+    def _n_outputs(self) -> int:
+        return self._n_targets
+
+    def _chosen_loss(self) -> Loss:
+        delta = check_real("delta", self.delta, "(0, inf)")
+        losses: tuple[Loss, ...] = (SquaredError(), AbsoluteError(), Huber(delta), PoissonDeviance())
+        return losses[LOSSES.index(check_choice("loss", self.loss, LOSSES))]
+
+    def _loss(self) -> Loss:
+        if self._has_log_link() != (self.loss == "poisson"):
+            raise ValueError(f"loss must not change between 'poisson' and another one without a fit, got {self.loss!r}")
+        return self._chosen_loss()
+
+    def _plan(self, seed: int) -> Plan:
+        self._chosen_loss()
+        return super()._plan(seed)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss == "poisson"
+        return tags
