@@ -2,6 +2,8 @@
 
 import os
 
+import numpy as np
+
 from crmsprop.callbacks.own_path import OwnPath
 from crmsprop.errors import FileFormatError, check_bool, check_integer
 from crmsprop.files import read_container, tree_from_parts, tree_to_parts, write_container
@@ -101,7 +103,7 @@ class Checkpoint(Callback):
         OSError
             If it cannot be read.
         """
-        path = self._own.made(self.path)
+        path = self._own.made(self.path) if self.resume else self.path
         if not self.resume or not os.path.exists(path):
             return None
         parts = read_container(path, KIND)
@@ -119,8 +121,12 @@ class Checkpoint(Callback):
         """Write the file, if it is its turn."""
         if not self._is_due(context):
             return
+        arrays, config = tree_to_parts(state_of(context))
+        own = [array for name, array in arrays.items() if not name.startswith("callbacks/")]
+        if not all(np.isfinite(array).all() for array in own):
+            return  # within an epoch; the next loss will end the training, and the file before is of more use
         path = self._own.made(self.path)
-        write_container(path, *tree_to_parts(state_of(context)), KIND)
+        write_container(path, arrays, config, KIND)
         self.path_, self.step_ = path, context.step
 
     def _is_due(self, context: Training) -> bool:

@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import pathlib
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from crmsprop.callbacks import (
 )
 from crmsprop.errors import DivergenceError, FileFormatError
 from crmsprop.nn import BatchNorm, Conv2D, Dense, Dropout, ReLU
+from crmsprop.schedules import Schedule
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(60, 5)), np.array(["a", "b", "c"])[RNG.integers(0, 3, 60)]
@@ -36,10 +38,10 @@ PARAMETERS = {
     "layers": LAYERS,
     "max_epochs": 9,
     "batch_size": 13,
-    "learning_rate": 0.02,
+    "learning_rate": 0.05,
     "momentum": 0.5,
     "early_stopping": True,
-    "patience": 4,
+    "patience": 3,
     "random_state": 3,
 }
 
@@ -65,7 +67,7 @@ def decay(epoch, learning_rate):
 
 def callbacks_of(folder, **checkpoint):
     return [
-        ReduceOnPlateau("loss", patience=1, min_delta=0.05),
+        ReduceOnPlateau("loss", 0.5, 2, min_delta=0.05, cooldown=1),
         LearningRateScheduler(decay),
         CSVLogger(folder / "log.csv"),
         ModelCheckpoint(folder / "best.crms", "val_accuracy"),
@@ -121,7 +123,7 @@ def whole(tmp_path_factory):
     "checkpoint", [{}, {"every": 3}, {"every": None, "every_steps": 4}, {"every_steps": 1}], ids=str
 )
 def test_killed_at_any_step(tmp_path, whole, checkpoint):
-    for step in range(1, 30, 4 if checkpoint != {"every_steps": 1} else 7):
+    for step in range(1, 35, 4 if checkpoint != {"every_steps": 1} else 7):
         folder = tmp_path / str(step)
         killed(model_of(folder, Kill(step), checkpoint=checkpoint))
         model = model_of(folder, checkpoint=checkpoint, n_threads=2).fit(X, Y)
@@ -273,6 +275,23 @@ def test_a_full_disk_leaves_the_file_before(tmp_path, monkeypatch, whole):
     assert outcome(model_of(tmp_path).fit(X, Y), tmp_path) == whole
 
 
+@dataclass(frozen=True)
+class Explosion(Schedule):
+    def __call__(self, step, steps_per_epoch, total_steps):
+        return 1.7e308 if step == 7 else 1e-3
+
+
+def test_weights_that_are_not_finite_are_not_written(tmp_path):
+    """The eighth step ruins them, and the loss of the ninth says so."""
+    checkpoint = Checkpoint(tmp_path / "a", every_steps=1, resume=True)
+    parameters = {**PARAMETERS, "layers": (), "learning_rate": 1.0, "schedule": Explosion()}
+    model = NetworkClassifier(**parameters, callbacks=[checkpoint])
+    with pytest.raises(DivergenceError, match="in epoch 2, batch 4 of 5"):
+        model.fit(X, Y)
+    assert checkpoint.step_ == 7
+    assert checkpoint.saved().tree["progress"]["step"] == 7
+
+
 def test_a_folder_that_vanishes_is_made_again(tmp_path):
     class Vandal(Callback):
         def on_epoch_begin(self, context):
@@ -334,7 +353,7 @@ def test_other_data_are_refused_and_nothing_is_changed(tmp_path, name, data):
 
 
 def model_without_validation(folder, *more):
-    given = [ReduceOnPlateau("loss", patience=1, min_delta=0.05), CSVLogger(folder / "log.csv")]
+    given = [ReduceOnPlateau("loss", 0.5, 2, min_delta=0.05, cooldown=1), CSVLogger(folder / "log.csv")]
     checkpoint = Checkpoint(folder / "training.crms", resume=True, every_steps=4)
     parameters = {**PARAMETERS, "early_stopping": False, "max_epochs": 4}
     return NetworkClassifier(**parameters, callbacks=[*given, checkpoint, *more])
