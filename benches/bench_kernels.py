@@ -18,7 +18,7 @@ from benches.harness import interleave, save
 from crmsprop import kernels
 from crmsprop.augment import Flip, Rotation, Translation, Zoom
 from crmsprop.augment.batches import Augmenter
-from crmsprop.kernels.geometry import ConvGeometry
+from crmsprop.kernels.geometry import ConvGeometry, same_padding
 
 ROWS = []
 F32 = np.float32
@@ -58,6 +58,20 @@ def conv(images, size, channels, filters, kernel=3, padding=0, pool=1, relu=True
     yield f"{name}, backward", lambda: kernels.conv2d_backward(*backward), products * (1 if first else 2)
 
 
+def depthwise(images, size, channels, kernel=3, stride=1):
+    """Forward and backward of a depthwise convolution, "same"."""
+    x, weight, bias = normal(images, size, size, channels), normal(kernel, kernel, channels), normal(channels)
+    slide = ((stride, stride), (*same_padding(size, kernel, stride), *same_padding(size, kernel, stride)))
+    out = np.empty((images, -(-size // stride), -(-size // stride), channels), F32)
+    dx, dweight, dbias = (np.empty_like(array) for array in (x, weight, bias))
+    scratch = np.zeros(kernels.depthwise_conv2d_scratch(images, weight.shape), F32)
+    backward = (x, weight, normal(*out.shape), dx, dweight, dbias, *slide, scratch, 1)
+    products, name = out.size * kernel * kernel, f"depthwise {kernel} x {kernel}, {channels} of {size} x {size}"
+    name += f", stride {stride}" * (stride > 1)
+    yield f"{name}, forward", lambda: kernels.depthwise_conv2d_forward(x, weight, bias, out, *slide, 1), products
+    yield f"{name}, backward", lambda: kernels.depthwise_conv2d_backward(*backward), 2 * products
+
+
 PRODUCTS = {
     name: (call, products)
     for kernel in (
@@ -71,6 +85,11 @@ PRODUCTS = {
         conv(32, 15, 32, 32, padding=1, relu=False),
         conv(64, 7, 128, 128, padding=1, relu=False),
         conv(32, 16, 64, 64, kernel=1),
+        conv(64, 8, 128, 256, kernel=1, relu=False),
+        dense(64 * 64, 128, 256),
+        depthwise(32, 32, 64),
+        depthwise(32, 7, 96),
+        depthwise(32, 16, 96, kernel=5, stride=2),
         conv(32, 32, 3, 24, kernel=2, relu=False, first=True),
     )
     for name, call, products in kernel
@@ -83,6 +102,7 @@ def elementwise():
     rows, targets, sums = x.reshape(-1, 64), out.reshape(-1, 64), np.zeros(kernels.batch_norm_scratch(256 * 64, 64))
     channels = [np.ones(64, F32) for _ in range(8)]
     pooled, places = np.empty((256, 4, 4, 64), F32), np.empty((256, 4, 4, 64), np.uint8)
+    means, whole = normal(256, 4, 4, 64), normal(256, 1, 1, 64)
     pictures, order = np.zeros((2000, 32, 32, 3), np.uint8), np.random.default_rng(0).permutation(2000)[:256]
     batch, logits = np.empty((256, 32, 32, 3), F32), normal(4096, 10)
     moves = Augmenter(Flip() + Rotation(15) + Translation(0.1) + Zoom(0.1), pictures, None, 1 / 255, F32, 1)
@@ -107,6 +127,20 @@ def elementwise():
             lambda: kernels.max_pool2d_forward(x, pooled, places, (2, 2), (2, 2), 1),
             x.nbytes + pooled.nbytes + places.nbytes,
         ),
+        "average pool 2 x 2": (
+            lambda: kernels.average_pool2d_forward(x, means, (2, 2), (2, 2), 1),
+            x.nbytes + means.nbytes,
+        ),
+        "average pool 2 x 2, backward": (
+            lambda: kernels.average_pool2d_backward(means, out, (2, 2), (2, 2), 1),
+            x.nbytes + means.nbytes,
+        ),
+        "global average pool": (
+            lambda: kernels.average_pool2d_forward(x, whole, (8, 8), (8, 8), 1),
+            x.nbytes,
+        ),
+        "dropout of channels": (lambda: kernels.dropout_channels(x, out, 0.5, 7, 1), 2 * x.nbytes),
+        "sum": (lambda: kernels.add(x, out, 1), 3 * x.nbytes),
         "gather of uint8 images": (lambda: kernels.gather(pictures, order, batch, 1 / 255, 1), batch.nbytes * 5 // 4),
         "gather of uint8 images, each moved by a map": (lambda: moves.fill(drawn, batch), batch.nbytes * 5 // 4),
         "cross-entropy of 10 classes": (

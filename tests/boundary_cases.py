@@ -95,6 +95,29 @@ def pool_backward_arguments():
             "pool": (2, 2), "stride": (1, 1), "n_threads": 1}  # fmt: skip
 
 
+def average_pool_arguments():
+    return {"x": zeros(2, 3, 4, 3), "out": zeros(2, 2, 3, 3), "pool": (2, 2), "stride": (1, 1), "n_threads": 1}
+
+
+def average_pool_backward_arguments():
+    return {"dy": zeros(2, 2, 3, 3), "dx": zeros(2, 3, 4, 3), "pool": (2, 2), "stride": (1, 1), "n_threads": 1}
+
+
+def depthwise_arguments():
+    return {"x": zeros(2, 5, 7, 3), "weight": zeros(2, 3, 3), "bias": zeros(3), "out": zeros(2, 6, 7, 3),
+            "stride": (1, 1), "padding": (1, 1, 1, 1), "n_threads": 1}  # fmt: skip
+
+
+def depthwise_backward_arguments():
+    return {"x": zeros(2, 5, 7, 3), "weight": zeros(2, 3, 3), "dy": zeros(2, 6, 7, 3), "dx": zeros(2, 5, 7, 3),
+            "dweight": zeros(2, 3, 3), "dbias": zeros(3), "stride": (1, 1), "padding": (1, 1, 1, 1),
+            "scratch": zeros(SCRATCH), "n_threads": 1}  # fmt: skip
+
+
+def dropout_channels_arguments():
+    return {"x": zeros(2, 3, 4, 3), "out": zeros(2, 3, 4, 3), "rate": 0.5, "key": 7, "n_threads": 1}
+
+
 def cross_entropy_arguments():
     return {"logits": zeros(4, 3), "labels": zeros(4, dtype=I64), "weights": zeros(4), "losses": zeros(4),
             "hits": zeros(4, dtype=U8), "dlogits": zeros(4, 3), "n_threads": 1, "others": zeros(4, dtype=I64),
@@ -168,6 +191,14 @@ CALLS = {
     ),
     "max_pool2d_forward": Call(pool_arguments, frozenset({"out", "argmax"})),
     "max_pool2d_backward": Call(pool_backward_arguments, frozenset({"dx"})),
+    "average_pool2d_forward": Call(average_pool_arguments, frozenset({"out"})),
+    "average_pool2d_backward": Call(average_pool_backward_arguments, frozenset({"dx"})),
+    "depthwise_conv2d_forward": Call(depthwise_arguments, frozenset({"out"}), frozenset({"bias"})),
+    "depthwise_conv2d_backward": Call(
+        depthwise_backward_arguments, frozenset({"dx", "dweight", "dbias"}), frozenset({"dx", "dbias"})
+    ),
+    "dropout_channels": Call(dropout_channels_arguments, frozenset({"out"})),
+    "add": Call(lambda: {"x": zeros(3, 4), "out": zeros(3, 4), "n_threads": 1}, frozenset({"out"})),
     "relu_forward": Call(lambda: {"x": zeros(3, 4), "out": zeros(3, 4), "n_threads": 1}, frozenset({"out"})),
     "relu_backward": Call(
         lambda: {"out": zeros(3, 4), "dy": zeros(3, 4), "dx": zeros(3, 4), "n_threads": 1}, frozenset({"dx"})

@@ -27,8 +27,12 @@ MODULES = {
     ),
     "_dense": ("dense_scratch", "dense_forward", "dense_backward"),
     "_conv2d": ("conv2d_scratch", "conv2d_forward", "conv2d_backward"),
-    "_pool": ("max_pool2d_forward", "max_pool2d_backward"),
-    "_elementwise": ("relu_forward", "relu_backward", "dropout", "gather", "all_finite"),
+    "_depthwise": ("depthwise_conv2d_scratch", "depthwise_conv2d_forward", "depthwise_conv2d_backward"),
+    "_pool": ("max_pool2d_forward", "max_pool2d_backward", "average_pool2d_forward", "average_pool2d_backward"),
+    "_elementwise": (
+        *("relu_forward", "relu_backward", "add", "dropout", "dropout_channels", "gather"),
+        "all_finite",
+    ),
     "_softmax": ("softmax", "cross_entropy"),
     "_pointwise_loss": ("pointwise_loss",),
     "_activation": ("activation_forward", "activation_backward"),
@@ -223,6 +227,30 @@ def max_pool2d_backward(kernel, dy, argmax, x_shape, pool, stride, n_threads=2, 
     return call(kernel.max_pool2d_backward, dy, argmax, target, pool, stride, n_threads, shift=shift)[0]
 
 
+def average_pool2d_forward(kernel, x, out_shape, pool, stride, n_threads=2, shift=0):
+    return call(kernel.average_pool2d_forward, x, Out(out_shape, x.dtype), pool, stride, n_threads, shift=shift)[0]
+
+
+def average_pool2d_backward(kernel, dy, x_shape, pool, stride, n_threads=2, shift=0):
+    return call(kernel.average_pool2d_backward, dy, Out(x_shape, dy.dtype), pool, stride, n_threads, shift=shift)[0]
+
+
+def depthwise_forward(kernel, x, weight, bias, geometry, n_threads=2, shift=0):
+    shape = (len(x), *geometry.convolved(*x.shape[1:3], weight.shape[:2]), x.shape[3])
+    arguments = x, weight, bias, Out(shape, x.dtype), geometry.stride, geometry.padding, n_threads
+    return call(kernel.depthwise_conv2d_forward, *arguments, shift=shift)[0]
+
+
+def depthwise_backward(kernel, x, weight, dy, geometry, n_threads=2, dx=True, dbias=True, shift=0):
+    """Returns dx, dweight, dbias; those that are not wanted as None."""
+    scratch = Out((kernel.depthwise_conv2d_scratch(len(x), weight.shape),), x.dtype)
+    targets = [Out(x.shape, x.dtype) if dx else None, Out(weight.shape, x.dtype)]
+    targets.append(Out(weight.shape[2:], x.dtype) if dbias else None)
+    arguments = x, weight, dy, *targets, geometry.stride, geometry.padding, scratch, n_threads
+    written = iter(call(kernel.depthwise_conv2d_backward, *arguments, shift=shift))
+    return [None if target is None else next(written) for target in targets]
+
+
 def elementwise(function, *inputs, n_threads=2, shift=0):
     """relu_forward, relu_backward or softmax: arrays in, one array of their shape out."""
     return call(function, *inputs, Out(inputs[0].shape, inputs[0].dtype), n_threads, shift=shift)[0]
@@ -230,6 +258,15 @@ def elementwise(function, *inputs, n_threads=2, shift=0):
 
 def dropout(kernel, x, rate, key, n_threads=2, shift=0):
     return call(kernel.dropout, x, Out(x.shape, x.dtype), rate, key, n_threads, shift=shift)[0]
+
+
+def dropout_channels(kernel, x, rate, key, n_threads=2, shift=0):
+    return call(kernel.dropout_channels, x, Out(x.shape, x.dtype), rate, key, n_threads, shift=shift)[0]
+
+
+def add(kernel, x, out, n_threads=2, shift=0):
+    """`out` with `x` added."""
+    return call(kernel.add, x, InOut(out), n_threads, shift=shift)[0]
 
 
 def gather(kernel, source, indices, dtype, scale=1.0, n_threads=2):

@@ -177,6 +177,50 @@ def max_pool2d_backward(dy, argmax, shape, pool, stride):
     return dx
 
 
+def average_pool2d(x, pool, stride):
+    out = np.zeros(pooled_shape(x.shape, pool, stride))
+    for to, sources in windows(x.shape, pool, stride):
+        out[to] = sum(float(x[source]) for source in sources) / len(sources)
+    return out
+
+
+def average_pool2d_backward(dy, shape, pool, stride):
+    dx = np.zeros(shape)
+    for to, sources in windows(shape, pool, stride):
+        for source in sources:
+            dx[source] += float(dy[to]) / len(sources)
+    return dx
+
+
+# depthwise convolution
+
+
+def depthwise_conv2d(x, weight, bias=None, stride=(1, 1), padding=(0, 0, 0, 0)):
+    rows = taps(x.shape[1], weight.shape[0], stride[0], *padding[:2])
+    columns = taps(x.shape[2], weight.shape[1], stride[1], *padding[2:])
+    out = np.zeros((len(x), len(rows), len(columns), x.shape[3]))
+    for n, r, c, k in np.ndindex(out.shape):
+        total = 0.0 if bias is None else float(bias[k])
+        for (i, y), (j, z) in itertools.product(rows[r], columns[c]):
+            total += float(x[n, y, z, k]) * float(weight[i, j, k])
+        out[n, r, c, k] = total
+    return out
+
+
+def depthwise_conv2d_backward(x, weight, dy, stride=(1, 1), padding=(0, 0, 0, 0)):
+    """Returns dx, dweight, dbias."""
+    rows = taps(x.shape[1], weight.shape[0], stride[0], *padding[:2])
+    columns = taps(x.shape[2], weight.shape[1], stride[1], *padding[2:])
+    dx, dweight, dbias = np.zeros(x.shape), np.zeros(weight.shape), np.zeros(weight.shape[2])
+    for n, r, c, k in np.ndindex(dy.shape):
+        g = float(dy[n, r, c, k])
+        dbias[k] += g
+        for (i, y), (j, z) in itertools.product(rows[r], columns[c]):
+            dx[n, y, z, k] += g * float(weight[i, j, k])
+            dweight[i, j, k] += g * float(x[n, y, z, k])
+    return dx, dweight, dbias
+
+
 # softmax
 
 

@@ -18,7 +18,10 @@ PACKAGES = (
     "crmsprop.schedules",
 )
 #: Documented, or used as a base, by whoever writes a layer of their own.
-LAYERS = ("Conv2D", "Dense", "Dropout", "Flatten", "MaxPool2D", "Network", "ReLU")
+LAYERS = (
+    *("AveragePool2D", "Conv2D", "Dense", "DepthwiseConv2D", "Dropout", "Flatten", "GlobalAveragePool2D", "MaxPool2D"),
+    *("Network", "ReLU", "SpatialDropout2D"),
+)
 #: See numpydoc.validate: layout of the text, every parameter documented and no other, in order and with its type.
 CHECKS = {"GL01", "GL03", "GL05", "GL06", "GL07", "PR01", "PR02", "PR03", "PR04", "PR10", "SS03", "SS06"}
 

@@ -27,9 +27,12 @@ if TYPE_CHECKING or active_kernels == "reference":
         RMSpropArrays,
         activation_backward,
         activation_forward,
+        add,
         all_finite,
         augment,
         augment_scratch,
+        average_pool2d_backward,
+        average_pool2d_forward,
         batch_norm_apply,
         batch_norm_backward,
         batch_norm_forward,
@@ -41,7 +44,11 @@ if TYPE_CHECKING or active_kernels == "reference":
         dense_backward,
         dense_forward,
         dense_scratch,
+        depthwise_conv2d_backward,
+        depthwise_conv2d_forward,
+        depthwise_conv2d_scratch,
         dropout,
+        dropout_channels,
         gather,
         max_pool2d_backward,
         max_pool2d_forward,
@@ -66,9 +73,27 @@ else:
     )
     from crmsprop.kernels._conv2d import conv2d_backward, conv2d_forward, conv2d_scratch
     from crmsprop.kernels._dense import dense_backward, dense_forward, dense_scratch
-    from crmsprop.kernels._elementwise import all_finite, dropout, gather, relu_backward, relu_forward
+    from crmsprop.kernels._depthwise import (
+        depthwise_conv2d_backward,
+        depthwise_conv2d_forward,
+        depthwise_conv2d_scratch,
+    )
+    from crmsprop.kernels._elementwise import (
+        add,
+        all_finite,
+        dropout,
+        dropout_channels,
+        gather,
+        relu_backward,
+        relu_forward,
+    )
     from crmsprop.kernels._pointwise_loss import pointwise_loss
-    from crmsprop.kernels._pool import max_pool2d_backward, max_pool2d_forward
+    from crmsprop.kernels._pool import (
+        average_pool2d_backward,
+        average_pool2d_forward,
+        max_pool2d_backward,
+        max_pool2d_forward,
+    )
     from crmsprop.kernels._rmsprop import (
         RMSpropArrays,
         rmsprop_accumulate,
@@ -85,9 +110,12 @@ __all__ = [
     "activation_forward",
     "active_isa",
     "active_kernels",
+    "add",
     "all_finite",
     "augment",
     "augment_scratch",
+    "average_pool2d_backward",
+    "average_pool2d_forward",
     "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_forward",
@@ -99,7 +127,11 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "dense_scratch",
+    "depthwise_conv2d_backward",
+    "depthwise_conv2d_forward",
+    "depthwise_conv2d_scratch",
     "dropout",
+    "dropout_channels",
     "effective_n_threads",
     "gather",
     "max_pool2d_backward",

@@ -1,4 +1,4 @@
-"""Compiled ReLU, dropout, gather and a look for NaN; the loops are in src/elementwise.c, the contracts in reference/."""
+"""Compiled ReLU, sum, dropout, gather, a look for NaN: the loops are in src/elementwise.c, contracts in reference/."""
 
 cimport numpy as np
 from cython.parallel cimport prange
@@ -17,7 +17,9 @@ cdef extern from "elementwise.h":
     ctypedef struct crm_elementwise_kernels:
         void relu_forward(const void *, void *, isize, isize) noexcept nogil
         void relu_backward(const void *, const void *, void *, isize, isize) noexcept nogil
+        void add(const void *, void *, isize, isize) noexcept nogil
         void dropout(const void *, void *, double, uint64_t, isize, isize) noexcept nogil
+        void dropout_channels(const void *, void *, double, uint64_t, isize, isize, isize) noexcept nogil
         void gather(const char *, isize, int, const int64_t *, void *, isize, double, isize, isize,
                     isize) noexcept nogil
         int finite(const void *, isize, isize) noexcept nogil
@@ -27,7 +29,9 @@ cdef isize BLOCK = 16384  # elements a block
 cdef isize ROWS = 4       # gathered rows a block
 # Nanoseconds an element
 cdef double RELU_COST = 0.07
+cdef double ADD_COST = 0.1
 cdef double DROPOUT_COST = 0.3
+cdef double DROPOUT_CHANNELS_COST = 0.1
 cdef double GATHER_COST = 0.3  # from far away
 
 
@@ -69,10 +73,27 @@ def relu_backward(ndarray out, ndarray dy, ndarray dx, int n_threads):
                 kernels.relu_backward(mask, source, target, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
+def add(ndarray x, ndarray out, int n_threads):
+    """out += x; see reference.add."""
+    cdef int type_number = real_of(x, "x")
+    cdef const void *source = reads(x, "x", type_number, np.PyArray_NDIM(x))
+    cdef void *target = writes(out, "out", type_number, np.PyArray_NDIM(out))
+    same_shape(out, "out", x, "x")
+    separate(("out", "x"), (out, x), 1)
+    cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
+    cdef isize size = np.PyArray_SIZE(x), block
+    cdef int threads = team(n_threads, ADD_COST * size, blocks(size))
+    with nogil:
+        if threads == 1:
+            kernels.add(source, target, 0, size)
+        else:
+            for block in prange(blocks(size), num_threads=threads, schedule="static"):
+                kernels.add(source, target, block * BLOCK, min((block + 1) * BLOCK, size))
+
+
 def dropout(ndarray x, ndarray out, double rate, uint64_t key, int n_threads):
     """out = x / (1 - rate), or 0 with probability `rate`; see reference.dropout."""
-    if not 0 <= rate < 1:
-        raise ValueError(f"rate must be in [0, 1), got {rate}")
+    check_rate(rate)
     cdef int type_number = real_of(x, "x")
     cdef const void *source = reads(x, "x", type_number, np.PyArray_NDIM(x))
     cdef void *target = writes(out, "out", type_number, np.PyArray_NDIM(out))
@@ -87,6 +108,27 @@ def dropout(ndarray x, ndarray out, double rate, uint64_t key, int n_threads):
         else:
             for block in prange(blocks(size), num_threads=threads, schedule="static"):
                 kernels.dropout(source, target, rate, key, block * BLOCK, min((block + 1) * BLOCK, size))
+
+
+def dropout_channels(ndarray x, ndarray out, double rate, uint64_t key, int n_threads):
+    """As `dropout`, a whole channel of an image at a time; see reference.dropout_channels."""
+    check_rate(rate)
+    cdef int type_number = real_of(x, "x")
+    cdef const void *source = reads(x, "x", type_number, 4)
+    cdef void *target = writes(out, "out", type_number, 4)
+    same_shape(out, "out", x, "x")
+    separate(("out", "x"), (out, x), 1)
+    cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
+    cdef isize images = np.PyArray_DIM(x, 0), channels = np.PyArray_DIM(x, 3), image
+    cdef isize pixels = np.PyArray_DIM(x, 1) * np.PyArray_DIM(x, 2)
+    cdef int threads = team(n_threads, DROPOUT_CHANNELS_COST * images * pixels * channels, images)
+    with nogil:
+        if threads == 1:
+            for image in range(images):
+                kernels.dropout_channels(source, target, rate, key, image, pixels, channels)
+        else:
+            for image in prange(images, num_threads=threads, schedule="static"):
+                kernels.dropout_channels(source, target, rate, key, image, pixels, channels)
 
 
 def gather(ndarray source, ndarray indices, ndarray out, double scale, int n_threads):
@@ -129,6 +171,12 @@ def all_finite(ndarray x):
 
 cdef isize blocks(isize size) noexcept nogil:
     return (size + BLOCK - 1) // BLOCK
+
+
+cdef int check_rate(double rate) except -1:
+    if not 0 <= rate < 1:
+        raise ValueError(f"rate must be in [0, 1), got {rate}")
+    return 0
 
 
 cdef int source_kind(ndarray source) except -1:

@@ -1,4 +1,4 @@
-"""Compiled max-pooling; the loops are in src/pool.c, the contracts in reference/."""
+"""Compiled max- and average-pooling; the loops are in src/pool.c and average_pool.c, the contracts in reference/."""
 
 cimport numpy as np
 from cython.parallel cimport prange
@@ -24,10 +24,14 @@ cdef extern from "pool.h":
         void forward(const crm_pool *, isize) noexcept nogil
         void backward(const crm_pool *, isize) noexcept nogil
     const crm_pool_kernels *crm_pool_table[3][2]
+    const crm_pool_kernels *crm_average_pool_table[3][2]
 
-# Nanoseconds an element of the larger array
+ctypedef void (*crm_pool_image)(const crm_pool *, isize) noexcept nogil
+
+# Nanoseconds an element: of what a window reads, and of the larger array backward
 cdef double FORWARD_COST = 0.1
 cdef double BACKWARD_COST = 0.4
+cdef double AVERAGE_COST = 0.1
 
 
 def max_pool2d_forward(ndarray x, ndarray out, ndarray argmax, pool, stride, int n_threads):
@@ -36,18 +40,12 @@ def max_pool2d_forward(ndarray x, ndarray out, ndarray argmax, pool, stride, int
     cdef crm_pool p
     p.x = reads(x, "x", type_number, 4)
     p.out = writes(out, "out", type_number, 4)
-    describe(&p, x, out, "out", argmax, pool, stride)
+    check_places(pool)
+    describe(&p, x, out, "out", pool, stride)
+    p.argmax = places(argmax, out, "out")
     separate(("out", "argmax", "x"), (out, argmax, x), 2)
-    cdef const crm_pool_kernels *kernels = crm_pool_table[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, FORWARD_COST * np.PyArray_SIZE(out) * p.pool_h * p.pool_w, p.images)
-    cdef isize image
-    with nogil:
-        if threads == 1:
-            for image in range(p.images):
-                kernels.forward(&p, image)
-        else:
-            for image in prange(p.images, num_threads=threads, schedule="static"):
-                kernels.forward(&p, image)
+    cdef double cost = FORWARD_COST * np.PyArray_SIZE(out) * p.pool_h * p.pool_w
+    run(&p, crm_pool_table[isa][type_number == np.NPY_DOUBLE].forward, team(n_threads, cost, p.images))
 
 
 def max_pool2d_backward(ndarray dy, ndarray argmax, ndarray dx, pool, stride, int n_threads):
@@ -56,25 +54,67 @@ def max_pool2d_backward(ndarray dy, ndarray argmax, ndarray dx, pool, stride, in
     cdef crm_pool p
     p.dy = reads(dy, "dy", type_number, 4)
     p.dx = writes(dx, "dx", type_number, 4)
-    describe(&p, dx, dy, "dy", argmax, pool, stride)
+    check_places(pool)
+    describe(&p, dx, dy, "dy", pool, stride)
+    p.argmax = places(argmax, dy, "dy")
     separate(("dx", "dy", "argmax"), (dx, dy, argmax), 1)
-    cdef const crm_pool_kernels *kernels = crm_pool_table[isa][type_number == np.NPY_DOUBLE]
-    cdef int threads = team(n_threads, BACKWARD_COST * np.PyArray_SIZE(dx), p.images)
+    cdef double cost = BACKWARD_COST * np.PyArray_SIZE(dx)
+    run(&p, crm_pool_table[isa][type_number == np.NPY_DOUBLE].backward, team(n_threads, cost, p.images))
+
+
+def average_pool2d_forward(ndarray x, ndarray out, pool, stride, int n_threads):
+    """Mean of each window; see reference.average_pool2d_forward."""
+    cdef int type_number = real_of(x, "x")
+    cdef crm_pool p
+    p.x = reads(x, "x", type_number, 4)
+    p.out = writes(out, "out", type_number, 4)
+    describe(&p, x, out, "out", pool, stride)
+    separate(("out", "x"), (out, x), 1)
+    cdef double cost = AVERAGE_COST * np.PyArray_SIZE(out) * p.pool_h * p.pool_w
+    run(&p, crm_average_pool_table[isa][type_number == np.NPY_DOUBLE].forward, team(n_threads, cost, p.images))
+
+
+def average_pool2d_backward(ndarray dy, ndarray dx, pool, stride, int n_threads):
+    """Gradient of each output to all of its window; see reference.average_pool2d_backward."""
+    cdef int type_number = real_of(dy, "dy")
+    cdef crm_pool p
+    p.dy = reads(dy, "dy", type_number, 4)
+    p.dx = writes(dx, "dx", type_number, 4)
+    describe(&p, dx, dy, "dy", pool, stride)
+    separate(("dx", "dy"), (dx, dy), 1)
+    cdef double cost = AVERAGE_COST * np.PyArray_SIZE(dx)
+    run(&p, crm_average_pool_table[isa][type_number == np.NPY_DOUBLE].backward, team(n_threads, cost, p.images))
+
+
+cdef void run(const crm_pool *p, crm_pool_image work, int threads) noexcept:
     cdef isize image
     with nogil:
         if threads == 1:
             for image in range(p.images):
-                kernels.backward(&p, image)
+                work(p, image)
         else:
             for image in prange(p.images, num_threads=threads, schedule="static"):
-                kernels.backward(&p, image)
+                work(p, image)
 
 
-cdef int describe(crm_pool *p, ndarray large, ndarray small, str small_name, ndarray argmax, pool, stride) except -1:
+cdef int check_places(pool) except -1:
+    """A byte says which pixel of a window was the largest."""
+    if not 1 <= pool[0] * pool[1] <= 255:
+        raise ValueError(f"pool must cover 1 to 255 pixels, got {pool}")
+    return 0
+
+
+cdef unsigned char *places(ndarray argmax, ndarray small, str small_name) except? NULL:
+    cdef unsigned char *found = <unsigned char *>writes(argmax, "argmax", np.NPY_UINT8, 4)
+    same_shape(argmax, "argmax", small, small_name)
+    return found
+
+
+cdef int describe(crm_pool *p, ndarray large, ndarray small, str small_name, pool, stride) except -1:
     p.images, p.height, p.width, p.channels = (<object>large).shape
     (p.pool_h, p.pool_w), (p.stride_h, p.stride_w) = pool, stride
-    if p.pool_h < 1 or p.pool_w < 1 or p.pool_h * p.pool_w > 255:
-        raise ValueError(f"pool must cover 1 to 255 pixels, got {pool}")
+    if p.pool_h < 1 or p.pool_w < 1:
+        raise ValueError(f"pool must cover at least 1 pixel, got {pool}")
     if p.stride_h < 1 or p.stride_w < 1:
         raise ValueError(f"stride must be at least 1, got {stride}")
     p.rows = window_count(p.height, p.pool_h, p.stride_h)
@@ -82,6 +122,4 @@ cdef int describe(crm_pool *p, ndarray large, ndarray small, str small_name, nda
     sized(small, small_name, 0, p.images)
     sized(small, small_name, 1, p.rows)
     sized(small, small_name, 2, p.columns)
-    sized(small, small_name, 3, p.channels)
-    p.argmax = <unsigned char *>writes(argmax, "argmax", np.NPY_UINT8, 4)
-    return same_shape(argmax, "argmax", small, small_name)
+    return sized(small, small_name, 3, p.channels)

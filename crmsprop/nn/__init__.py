@@ -1,12 +1,15 @@
 """Layers, losses and the network that they make: arrays in, arrays out, no training."""
 
 from crmsprop.nn.activations import ELU, GELU, LeakyReLU, Sigmoid, SiLU, Tanh
+from crmsprop.nn.average_pool2d import AveragePool2D
 from crmsprop.nn.batch_norm import BatchNorm
 from crmsprop.nn.chain import output_shapes
 from crmsprop.nn.conv2d import Conv2D
 from crmsprop.nn.dense import Dense
+from crmsprop.nn.depthwise_conv2d import DepthwiseConv2D
 from crmsprop.nn.dropout import Dropout
 from crmsprop.nn.flatten import Flatten
+from crmsprop.nn.global_average_pool2d import GlobalAveragePool2D
 from crmsprop.nn.initializers import (
     Dirac,
     GlorotNormal,
@@ -26,6 +29,7 @@ from crmsprop.nn.pointwise_losses import AbsoluteError, BinaryCrossEntropy, Hube
 from crmsprop.nn.relu import ReLU
 from crmsprop.nn.residual import Residual
 from crmsprop.nn.scale import Scale
+from crmsprop.nn.spatial_dropout2d import SpatialDropout2D
 from crmsprop.nn.whitening2d import Whitening2D
 from crmsprop.nn.workspace import Workspace
 
@@ -33,13 +37,16 @@ __all__ = [
     "ELU",
     "GELU",
     "AbsoluteError",
+    "AveragePool2D",
     "BatchNorm",
     "BinaryCrossEntropy",
     "Conv2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dirac",
     "Dropout",
     "Flatten",
+    "GlobalAveragePool2D",
     "GlorotNormal",
     "GlorotUniform",
     "HeNormal",
@@ -65,6 +72,7 @@ __all__ = [
     "Sigmoid",
     "Site",
     "SoftmaxCrossEntropy",
+    "SpatialDropout2D",
     "SquaredError",
     "Tanh",
     "Whitening2D",

@@ -7,22 +7,11 @@ import numpy as np
 
 from crmsprop import kernels
 from crmsprop.errors import check_bool, check_integer, check_real
-from crmsprop.kernels.geometry import ConvGeometry, same_padding
+from crmsprop.kernels.geometry import ConvGeometry
 from crmsprop.nn.arena import aligned_zeros
 from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros, check_initializer
-from crmsprop.nn.layer import (
-    Array,
-    Layer,
-    Own,
-    Parameter,
-    Run,
-    Shape,
-    Site,
-    check_image,
-    check_pair,
-    describe_shape,
-    freeze_pair,
-)
+from crmsprop.nn.layer import Array, Own, Parameter, Run, Shape, Site
+from crmsprop.nn.sliding import Sliding2D
 
 
 class ConvMemory(NamedTuple):
@@ -34,7 +23,7 @@ class ConvMemory(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Conv2D(Layer):
+class Conv2D(Sliding2D):
     """Convolution (cross-correlation, as everywhere in the field) of images with learned filters.
 
     Parameters
@@ -73,12 +62,7 @@ class Conv2D(Layer):
 
     def __post_init__(self) -> None:
         check_integer("filters", self.filters, 1)
-        for name, minimum in (("kernel_size", 1), ("stride", 1), ("padding", 0)):
-            if name != "padding" or not isinstance(self.padding, str):
-                check_pair(name, getattr(self, name), minimum)
-                freeze_pair(self, name)
-        if isinstance(self.padding, str) and self.padding not in ("valid", "same"):
-            raise ValueError(f"padding must be 'valid', 'same' or an integer of at least 0, got {self.padding!r}")
+        self.check_sliding()
         check_bool("use_bias", self.use_bias)
         if self.l2 is not None:
             check_real("l2", self.l2, "[0, inf)")
@@ -90,29 +74,14 @@ class Conv2D(Layer):
         return (1, 1), False
 
     def geometry(self, input_shape: Shape) -> ConvGeometry:
-        """How the filters slide over images of `input_shape`."""
-        kernel, stride = check_pair("kernel_size", self.kernel_size, 1), check_pair("stride", self.stride, 1)
-        if self.padding == "valid":
-            vertical, horizontal = (0, 0), (0, 0)
-        elif self.padding == "same":
-            vertical, horizontal = (same_padding(input_shape[i], kernel[i], stride[i]) for i in (0, 1))
-        else:
-            vertical, horizontal = ((p, p) for p in check_pair("padding", self.padding, 0))
-        return ConvGeometry(stride, (*vertical, *horizontal), *self.epilogue)
+        pool, relu = self.epilogue
+        return super().geometry(input_shape)._replace(pool=pool, relu=relu)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        height, width, _ = check_image("Conv2D", input_shape)
-        kernel = check_pair("kernel_size", self.kernel_size, 1)
-        rows, columns = self.geometry(input_shape).pooled(height, width, kernel)
-        if rows < 1 or columns < 1:
-            raise ValueError(
-                f"Conv2D needs images of at least {kernel[0]} x {kernel[1]} pixels with their padding, "
-                f"got {describe_shape(input_shape)}"
-            )
-        return rows, columns, self.filters
+        return *self.output_size(input_shape), self.filters
 
     def parameters(self, input_shape: Shape) -> tuple[Parameter, ...]:
-        shape = (*check_pair("kernel_size", self.kernel_size, 1), input_shape[2], self.filters)
+        shape = (*self.kernel, input_shape[2], self.filters)
         weight = Parameter("weight", shape, self.initializer, l2=self.l2)
         return (weight, Parameter("bias", (self.filters,), Zeros(), decays=False))[: 1 + self.use_bias]
 
@@ -126,7 +95,7 @@ class Conv2D(Layer):
 
     def flops(self, input_shape: Shape) -> int:
         weight = self.parameters(input_shape)[0].shape
-        rows, columns = self.geometry(input_shape).convolved(input_shape[0], input_shape[1], (weight[0], weight[1]))
+        rows, columns = self.geometry(input_shape).convolved(input_shape[0], input_shape[1], self.kernel)
         return 2 * rows * columns * int(np.prod(weight, dtype=np.int64))
 
     def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:

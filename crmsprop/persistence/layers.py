@@ -8,7 +8,8 @@ from crmsprop.errors import FileFormatError
 from crmsprop.nn import Layer
 
 LAYERS = (
-    *(nn.BatchNorm, nn.Conv2D, nn.Dense, nn.Dropout, nn.Flatten, nn.MaxPool2D, nn.Residual, nn.Scale, nn.Whitening2D),
+    *(nn.BatchNorm, nn.Conv2D, nn.Dense, nn.DepthwiseConv2D, nn.Dropout, nn.Flatten, nn.SpatialDropout2D),
+    *(nn.AveragePool2D, nn.GlobalAveragePool2D, nn.MaxPool2D, nn.Residual, nn.Scale, nn.Whitening2D),
     *(nn.ELU, nn.GELU, nn.LeakyReLU, nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Tanh),
 )
 INITIALIZERS = (

@@ -14,16 +14,20 @@ import crmsprop
 from crmsprop import MLPClassifier, NetworkClassifier
 from crmsprop.nn import (
     GELU,
+    AveragePool2D,
     BatchNorm,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
+    GlobalAveragePool2D,
     HeNormal,
     LeakyReLU,
     MaxPool2D,
     Network,
     ReLU,
+    SpatialDropout2D,
     Tanh,
 )
 
@@ -40,6 +44,18 @@ def test_the_layers_of_an_mlp_give_the_bits_of_an_mlp(cases):
     layers = [Dense(9), ReLU(), Dropout(0.25), Dense(5), ReLU(), Dropout(0.25)]
     network = NetworkClassifier(layers, **FAST).fit(X, y)
     assert network.predict_proba(X).tobytes() == mlp.predict_proba(X).tobytes()
+
+
+def test_separable_convolutions_learn_and_keep_the_promises(cases):
+    """The same weights with any number of threads, and a row alone has the bits that it has among others."""
+    X, y = cases.images()
+    layers = [DepthwiseConv2D(3, padding="same"), Conv2D(8, 1, use_bias=False), BatchNorm(), ReLU(), AveragePool2D(2)]
+    layers += [DepthwiseConv2D(2, stride=2, padding="same"), SpatialDropout2D(0.2), Conv2D(9, 1), GlobalAveragePool2D()]
+    one, three = (NetworkClassifier(layers, n_threads=n, **FAST).fit(X, y) for n in (1, 3))
+    assert one.history_["loss"][-1] < one.history_["loss"][0]
+    assert three.network_.arena.flat.tobytes() == one.network_.arena.flat.tobytes()
+    alone = np.concatenate([one.predict_proba(X[i : i + 1]) for i in range(len(X))])
+    assert alone.tobytes() == one.predict_proba(X).tobytes()
 
 
 def test_without_layers_it_is_linear(cases):

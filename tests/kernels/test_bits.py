@@ -14,14 +14,20 @@ from kernel_calls import (
     ISAS,
     InOut,
     Out,
+    add,
     assert_same_bits,
+    average_pool2d_backward,
+    average_pool2d_forward,
     call,
     conv2d_backward,
     conv2d_forward,
     cross_entropy,
     dense_backward,
     dense_forward,
+    depthwise_backward,
+    depthwise_forward,
     dropout,
+    dropout_channels,
     elementwise,
     gather,
     implementation,
@@ -42,6 +48,7 @@ QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCh
 CONV = ConvGeometry(stride=(1, 1), padding=(1, 1, 1, 1), pool=(2, 2), relu=True)
 WINOGRAD = ConvGeometry(padding=(1, 1, 1, 1), relu=True)
 WINOGRAD_POOL = ConvGeometry(padding=(1, 1, 1, 1), pool=(2, 2), relu=True)
+DEPTHWISE = ConvGeometry(padding=(1, 1, 2, 2))
 STRIDED = ConvGeometry(stride=(2, 1), padding=(0, 1, 2, 0))
 
 
@@ -83,11 +90,44 @@ def run_pool(dtype, **how):
     return [out, argmax, max_pool2d_backward(COMPILED, dy, argmax, x.shape, (3, 3), (2, 2), **how)]
 
 
+def run_average_pool(dtype, **how):
+    x, dy = normal((9, 31, 30, 17), dtype), normal((9, 15, 14, 17), dtype, 1)
+    whole = [
+        average_pool2d_forward(COMPILED, x, dy.shape, (3, 3), (2, 2), **how),
+        average_pool2d_backward(COMPILED, dy, x.shape, (3, 3), (2, 2), **how),
+    ]
+    window = x.shape[1:3]
+    return [
+        *whole,
+        average_pool2d_forward(COMPILED, x, (9, 1, 1, 17), window, window, **how),
+        average_pool2d_backward(COMPILED, dy[:, :1, :1], x.shape, window, window, **how),
+    ]
+
+
+def run_depthwise(dtype, geometry, channels=19, **how):
+    x, weight, bias = (
+        normal((19, 13, 12, channels), dtype),
+        normal((3, 5, channels), dtype, 1),
+        normal((channels,), dtype),
+    )
+    dy = normal((19, *geometry.convolved(13, 12, (3, 5)), channels), dtype, 3)
+    return [
+        depthwise_forward(COMPILED, x, weight, bias, geometry, **how),
+        *depthwise_backward(COMPILED, x, weight, dy, geometry, **how),
+    ]
+
+
+def run_channels(dtype, **how):
+    x = normal((9, 13, 11, 17), dtype)
+    return [dropout_channels(COMPILED, x, 0.4, 77, **how), dropout_channels(COMPILED, x, 0.0, 78, **how)]
+
+
 def run_elementwise(dtype, **how):
     x, dy = normal((70_001,), dtype), normal((70_001,), dtype, 1)
     return [
         elementwise(COMPILED.relu_forward, x, **how),
         elementwise(COMPILED.relu_backward, x, dy, **how),
+        add(COMPILED, x, dy, **how),
         dropout(COMPILED, x, 0.4, 77, **how),
     ]
 
@@ -113,6 +153,15 @@ def run_pointwise_losses(dtype, **how):
 def run_winograd(dtype, geometry, **how):
     """3 x 3 of stride 1 and at least 16 channels and filters."""
     x, weight, bias = normal((7, 11, 13, 18), dtype), normal((3, 3, 18, 35), dtype, 1), normal((35,), dtype, 2)
+    out, argmax = conv2d_forward(COMPILED, x, weight, bias, geometry, **how)
+    dy = normal(out.shape, dtype, 3)
+    return [out, *conv2d_backward(COMPILED, x, weight, out, dy, argmax, geometry, **how)]
+
+
+def run_pointwise(dtype, **how):
+    """Rows of pixels that are taken as one: images of 7 x 5 pixels."""
+    x, weight, bias = normal((21, 7, 5, 18), dtype), normal((1, 1, 18, 35), dtype, 1), normal((35,), dtype, 2)
+    geometry = ConvGeometry(relu=True)
     out, argmax = conv2d_forward(COMPILED, x, weight, bias, geometry, **how)
     dy = normal(out.shape, dtype, 3)
     return [out, *conv2d_backward(COMPILED, x, weight, out, dy, argmax, geometry, **how)]
@@ -183,7 +232,13 @@ RUNS = {
     "conv2d, in place": lambda dtype, **how: run_conv(dtype, ConvGeometry(relu=True), **how),
     "conv2d, winograd": lambda dtype, **how: run_winograd(dtype, WINOGRAD, **how),
     "conv2d, winograd and pool": lambda dtype, **how: run_winograd(dtype, WINOGRAD_POOL, **how),
+    "conv2d, 1 x 1": run_pointwise,
+    "depthwise": lambda dtype, **how: run_depthwise(dtype, DEPTHWISE, **how),
+    "depthwise, few channels": lambda dtype, **how: run_depthwise(dtype, DEPTHWISE, channels=3, **how),
+    "depthwise, strided": lambda dtype, **how: run_depthwise(dtype, STRIDED, **how),
     "pool": run_pool,
+    "average pool": run_average_pool,
+    "dropout of channels": run_channels,
     "activation": run_activations,
     "batch_norm": run_batch_norm,
     "elementwise": run_elementwise,
@@ -264,6 +319,46 @@ def test_a_pooled_image_alone(compiled, dtype):
     x = normal((9, 31, 30, 5), dtype)
     whole = max_pool2d_forward(compiled, x, (9, 15, 14, 5), (3, 3), (2, 2))
     assert_same_bits(alone(lambda i: max_pool2d_forward(compiled, x[i], (1, 15, 14, 5), (3, 3), (2, 2)), 9), whole)
+
+
+def test_an_average_pooled_image_alone(compiled, dtype):
+    x = normal((9, 31, 30, 5), dtype)
+    dy = normal((9, 15, 14, 5), dtype, 1)
+
+    def run(i):
+        there = average_pool2d_forward(compiled, x[i], dy[i].shape, (3, 3), (2, 2))
+        return [there, average_pool2d_backward(compiled, dy[i], x[i].shape, (3, 3), (2, 2))]
+
+    assert_same_bits(alone(run, 9), run(slice(None)))
+
+
+@pytest.mark.parametrize("channels", [1, 5, 19, 33])
+@pytest.mark.parametrize("geometry", [DEPTHWISE, STRIDED, ConvGeometry()], ids=str)
+def test_an_image_convolved_by_channels_alone(compiled, dtype, geometry, channels):
+    x, weight, bias = (
+        normal((7, 9, 10, channels), dtype),
+        normal((3, 3, channels), dtype, 1),
+        normal((channels,), dtype),
+    )
+    dy = normal((7, *geometry.convolved(9, 10, (3, 3)), channels), dtype, 3)
+
+    def run(i):
+        there = depthwise_forward(compiled, x[i], weight, bias, geometry)
+        return [there, depthwise_backward(compiled, x[i], weight, dy[i], geometry)[0]]
+
+    assert_same_bits(alone(run, len(x)), run(slice(None)))
+
+
+def test_an_image_alone_where_rows_of_pixels_are_taken_as_one(compiled, dtype):
+    x, weight, bias = normal((21, 7, 5, 18), dtype), normal((1, 1, 18, 35), dtype, 1), normal((35,), dtype, 2)
+    geometry = ConvGeometry(relu=True)
+    dy = normal((21, 7, 5, 35), dtype, 3)
+
+    def run(i):
+        out = conv2d_forward(compiled, x[i], weight, bias, geometry)[0]
+        return [out, conv2d_backward(compiled, x[i], weight, out, dy[i], None, geometry)[0]]
+
+    assert_same_bits(alone(run, len(x)), run(slice(None)))
 
 
 def test_a_row_of_softmax_and_of_cross_entropy_alone(compiled, dtype):

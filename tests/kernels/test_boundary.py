@@ -216,8 +216,9 @@ def test_a_smoothing_out_of_range(smoothing):
 
 
 @pytest.mark.parametrize("rate", [1.0, -0.25, 1.5, np.inf, np.nan, 1])
-def test_a_rate_out_of_range(rate):
-    kind, message = both("dropout", lambda arguments: arguments.update(rate=rate))
+@pytest.mark.parametrize("name", ["dropout", "dropout_channels"])
+def test_a_rate_out_of_range(name, rate):
+    kind, message = both(name, lambda arguments: arguments.update(rate=rate))
     assert kind is ValueError
     assert message.startswith("rate must be in [0, 1), got ")
 
@@ -228,6 +229,41 @@ def test_a_pool_that_means_nothing(name, changes):
     kind, message = both(name, lambda arguments: arguments.update(changes))
     assert kind is ValueError
     assert "must" in message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"pool": (0, 2)}, {"pool": (-1, -2)}, {"stride": (2, 0)}, {"stride": (-1, 1)}, {"pool": (9, 2)}],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["average_pool2d_forward", "average_pool2d_backward"])
+def test_an_average_pool_that_means_nothing(name, changes):
+    kind, message = both(name, lambda arguments: arguments.update(changes))
+    assert kind is ValueError
+    assert "must" in message
+
+
+BAD_SLIDES = [
+    {"stride": (0, 1)},
+    {"stride": (1, -1)},
+    {"padding": (-1, 0, 0, 0)},
+    {"padding": (0, -1, 0, -1)},
+    {"padding": (0, 0, 0, 0), "weight": np.zeros((6, 3, 3), np.float32), "dweight": np.zeros((6, 3, 3), np.float32)},
+    {"weight": np.zeros((0, 3, 3), np.float32), "dweight": np.zeros((0, 3, 3), np.float32)},
+    {"weight": np.zeros((2, 0, 3), np.float32), "dweight": np.zeros((2, 0, 3), np.float32)},
+]
+
+
+@pytest.mark.parametrize("changes", BAD_SLIDES, ids=range(len(BAD_SLIDES)))
+@pytest.mark.parametrize("name", ["depthwise_conv2d_forward", "depthwise_conv2d_backward"])
+def test_filters_that_slide_nowhere(name, changes):
+    def spoil(arguments):
+        arguments.update({key: value for key, value in changes.items() if key in arguments})
+
+    answers = safely(name, spoil)
+    assert answers[0] == answers[1]
+    assert answers[0].startswith("ValueError: ")
+    assert "must" in answers[0]
 
 
 def test_argmax_is_needed_to_go_back_through_a_pool():

@@ -1,11 +1,11 @@
-"""ReLU, dropout and gather against the oracle."""
+"""ReLU, sum, dropout and gather against the oracle."""
 
 import functools
 
 import numpy as np
 import oracles
 import pytest
-from kernel_calls import InOut, assert_close, bits, call, dropout, elementwise, gather
+from kernel_calls import InOut, add, assert_close, bits, call, dropout, dropout_channels, elementwise, gather
 
 BLOCK = 16384  # elements a block, in _elementwise.pyx
 SIZES = [0, 1, *(lanes + more for lanes in (4, 8, 16) for more in (-1, 0, 1)), 33, BLOCK - 1, BLOCK, BLOCK + 1]
@@ -50,6 +50,20 @@ def test_relu_backward_in_place(kernel, dtype):
     assert bits(got) == bits(elementwise(kernel.relu_backward, out, dy))
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_add(kernel, dtype, shape):
+    x, out = values(shape, dtype), values(shape, dtype, seed=1)
+    sums = [a + b for a, b in zip(out.ravel().tolist(), x.ravel().tolist(), strict=True)]
+    assert bits(add(kernel, x, out)) == np.array(sums).astype(dtype).tobytes()
+
+
+def test_add_of_special_values(kernel, dtype):
+    x = np.array([value for value in SPECIAL for _ in SPECIAL] * 3, dtype)
+    out = np.array(SPECIAL * len(SPECIAL) * 3, dtype)
+    with np.errstate(invalid="ignore"):
+        assert bits(add(kernel, x, out)) == bits(out + x)
+
+
 @functools.cache
 def expected_mask(size, rate, key):
     return oracles.dropout_mask(size, rate, key)
@@ -85,6 +99,39 @@ def test_dropout_of_special_values(kernel, dtype):
     mask = expected_mask(x.size, 0.5, 9)
     np.testing.assert_array_equal(dropout(kernel, x, 0.5, 9), np.where(mask, x * dtype.type(2), 0))
     assert bits(dropout(kernel, x, 0.0, 9)) == bits(x)
+
+
+IMAGES = [(3, 4, 5, channels) for channels in (1, 2, 3, 7, 16, 33)]
+IMAGES += [(2, 2, 3, channels) for channels in (256, 257, 511, 512, 513, 1100)]  # around the factors of one go
+IMAGES += [(1, 1, 1, 1), (3, 40, 39, 3), (0, 4, 5, 3), (2, 0, 5, 3), (2, 4, 5, 0)]
+
+
+@pytest.mark.parametrize("shape", IMAGES, ids=str)
+def test_dropout_of_channels(kernel, dtype, shape):
+    x = values(shape, dtype)
+    n, _, _, channels = shape
+    mask = np.broadcast_to(expected_mask(n * channels, 0.3, 1234).reshape(n, 1, 1, channels), shape)
+    got = dropout_channels(kernel, x, 0.3, 1234)
+    assert_close(got, np.where(mask, np.asarray(x, np.float64) / 0.7, 0.0))
+    assert not np.any(got[~mask])
+
+
+@pytest.mark.parametrize("rate", [0.0, 2.0**-32, 0.5, 1 - 2.0**-32, 1 - 2.0**-53])
+def test_dropout_of_channels_at_the_ends_of_rate_and_key(kernel, dtype, rate):
+    x = np.ones((3, 2, 2, 67), dtype)
+    for key in (0, 1, 2**32, 2**63, 2**64 - 1):
+        mask = expected_mask(201, rate, key).reshape(3, 1, 1, 67)
+        got = dropout_channels(kernel, x, rate, key)
+        assert_close(got, np.broadcast_to(np.where(mask, 1 / (1 - rate), 0.0), x.shape))
+
+
+def test_dropout_of_channels_of_special_values(kernel, dtype):
+    """What is dropped is 0, even a NaN; a rate of 0 keeps every bit."""
+    x = np.array(SPECIAL * 4, dtype).reshape(1, 2, 1, 18)
+    mask = expected_mask(18, 0.5, 9)
+    assert 0 < mask.sum() < 18
+    np.testing.assert_array_equal(dropout_channels(kernel, x, 0.5, 9), np.where(mask, x * dtype.type(2), 0))
+    assert bits(dropout_channels(kernel, x, 0.0, 9)) == bits(x)
 
 
 SOURCES = [np.uint8, np.float32, np.float64]

@@ -7,10 +7,13 @@ from gradcheck import assert_layer_gradients, distinct, layer_pass, random_param
 from crmsprop.nn import (
     ELU,
     GELU,
+    AveragePool2D,
     BatchNorm,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
+    GlobalAveragePool2D,
     LeakyReLU,
     MaxPool2D,
     ReLU,
@@ -19,6 +22,7 @@ from crmsprop.nn import (
     Scale,
     Sigmoid,
     SiLU,
+    SpatialDropout2D,
     Tanh,
 )
 from crmsprop.nn.conv2d import FusedConv2D
@@ -76,7 +80,27 @@ SMALL = [
     (Residual([Dense(4), Tanh(), Dense(5)]), (5,)),
     (Residual([Conv2D(3, 3, stride=2, padding="same"), SiLU()], shortcut=[Conv2D(3, 1, stride=2)]), IMAGE),
     (Residual([Conv2D(2, 3, padding="same"), GELU(), Residual([Conv2D(2, 1)])]), IMAGE),
+    (Conv2D(17, 1), (3, 4, 5)),
+    (FusedConv2D(3, 1, fused_relu=True), IMAGE),
+    (AveragePool2D(), IMAGE),
+    (AveragePool2D((3, 2)), IMAGE),
+    (AveragePool2D(3, stride=1), IMAGE),
+    (AveragePool2D(2, stride=3), IMAGE),
+    (AveragePool2D((2, 3), stride=(1, 2)), (5, 6, 17)),
+    (GlobalAveragePool2D(), IMAGE),
+    (GlobalAveragePool2D(), (1, 3, 18)),
+    (DepthwiseConv2D(3), IMAGE),
+    (DepthwiseConv2D(3, padding="same"), (5, 6, 17)),
+    (DepthwiseConv2D(2, stride=2, padding="same", l2=0.1), IMAGE),
+    (DepthwiseConv2D((4, 2), stride=(3, 2), padding="same"), IMAGE),
+    (DepthwiseConv2D((2, 3), stride=(2, 4), use_bias=False), IMAGE),
+    (DepthwiseConv2D(5, padding=(3, 2)), (2, 3, 3)),
+    (DepthwiseConv2D(1, padding=1), (2, 2, 3)),
+    (SpatialDropout2D(0.4), IMAGE),
+    (SpatialDropout2D(0.0), IMAGE),
 ]
+
+DROPS = (Dropout, SpatialDropout2D)
 
 ROW_BY_ROW = [
     (layer, shape) for layer, shape in SMALL if not isinstance(layer, BatchNorm)
@@ -96,6 +120,12 @@ LARGE = [
     (GELU(), (1001,), 20),
     (Conv2D(18, 3, padding="same"), (9, 8, 17), 13),
     (Residual([Conv2D(17, 3, padding="same"), ReLU(), Conv2D(17, 3, padding="same")]), (9, 8, 17), 13),
+    (Conv2D(18, 1), (9, 8, 17), 13),
+    (AveragePool2D(3, stride=2), (32, 32, 8), 9),
+    (GlobalAveragePool2D(), (32, 31, 19), 9),
+    (DepthwiseConv2D(3, padding="same"), (17, 15, 21), 19),
+    (DepthwiseConv2D(5, stride=2, padding=1), (17, 15, 5), 33),
+    (SpatialDropout2D(0.4), (17, 15, 35), 9),
 ]
 BATCHES = [*LARGE, (BatchNorm(), (9, 11, 33), 23), (BatchNorm(), (9000,), 11), (BatchNorm(), (7,), 6000)]
 
@@ -117,7 +147,7 @@ def test_gradients_to_the_input_and_to_every_parameter(layer, shape):
 @pytest.mark.parametrize(("layer", "shape"), ROW_BY_ROW, ids=repr)
 def test_a_batch_gives_the_bits_of_its_rows_one_by_one(layer, shape, dtype):
     x, params, dy = small_case(layer, shape, dtype, n=11)
-    run = Run(training=not isinstance(layer, Dropout))  # dropout draws by the place in the batch
+    run = Run(training=not isinstance(layer, DROPS))  # dropout draws by the place in the batch
     whole = layer_pass(layer, x, params, dy, run=run)
     for i in range(len(x)):
         alone = layer_pass(layer, x[i : i + 1], params, dy[i : i + 1], run=run)
@@ -129,7 +159,7 @@ def test_a_batch_gives_the_bits_of_its_rows_one_by_one(layer, shape, dtype):
 @pytest.mark.parametrize(("layer", "shape", "n"), LARGE, ids=repr)
 def test_a_large_batch_gives_the_bits_of_its_rows(layer, shape, n, dtype):
     x, params, dy = small_case(layer, shape, dtype, n)
-    run = Run(training=not isinstance(layer, Dropout), n_threads=2)
+    run = Run(training=not isinstance(layer, DROPS), n_threads=2)
     whole = layer_pass(layer, x, params, dy, run=run)
     for i in (0, n // 2, n - 1):
         alone = layer_pass(layer, x[i : i + 1], params, dy[i : i + 1], run=run)

@@ -27,6 +27,9 @@ SPECS = [
     *(nn.BatchNorm(), nn.BatchNorm(1e-3, 0.99), nn.GELU(), nn.ELU(0.5), nn.LeakyReLU(0.2), nn.SiLU(), nn.Tanh()),
     *(nn.Scale(0.5), nn.Whitening2D(), nn.Whitening2D((2, 3), 1e-3)),
     nn.Residual([Dense(4), ReLU()], shortcut=[Dense(4)]),
+    *(nn.AveragePool2D(), nn.AveragePool2D((2, 17), stride=1), nn.GlobalAveragePool2D(), nn.SpatialDropout2D(0.5)),
+    *(nn.DepthwiseConv2D(3), nn.DepthwiseConv2D((3, 5), (2, 1), (1, 0), use_bias=False, l2=0.5)),
+    nn.DepthwiseConv2D(3, padding="same", initializer=Zeros()),
     *(nn.Sigmoid(), nn.Dirac(), nn.GlorotNormal(), nn.HeNormal(), nn.HeUniform(), nn.LeCunNormal(), nn.Ones()),
 ]
 
@@ -62,6 +65,19 @@ SPECS = [
         (lambda: MaxPool2D(16), "pool_size must cover at most 255 pixels, got 16"),
         (lambda: MaxPool2D((1, 256)), r"pool_size must cover at most 255 pixels, got \(1, 256\)"),
         (lambda: MaxPool2D(2, stride=0), "stride must be at least 1, got 0"),
+        (lambda: nn.AveragePool2D(0), "pool_size must be at least 1, got 0"),
+        (lambda: nn.AveragePool2D((1, 2, 3)), r"pool_size must be an integer or a pair of them, got \(1, 2, 3\)"),
+        (lambda: nn.AveragePool2D(2, stride=(1, 0)), "stride must be at least 1, got 0"),
+        (lambda: nn.DepthwiseConv2D((3, 0)), "kernel_size must be at least 1, got 0"),
+        (lambda: nn.DepthwiseConv2D(3, stride=0), "stride must be at least 1, got 0"),
+        (lambda: nn.DepthwiseConv2D(3, padding=-1), "padding must be at least 0, got -1"),
+        (
+            lambda: nn.DepthwiseConv2D(3, padding="full"),
+            "padding must be 'valid', 'same' or an integer of at least 0, got 'full'",
+        ),
+        (lambda: nn.DepthwiseConv2D(3, l2=-1), r"l2 must be in \[0, inf\), got -1"),
+        (lambda: nn.SpatialDropout2D(1.0), r"rate must be in \[0, 1\), got 1.0"),
+        (lambda: nn.SpatialDropout2D(-0.1), r"rate must be in \[0, 1\), got -0.1"),
         (lambda: Dropout(1.0), r"rate must be in \[0, 1\), got 1.0"),
         (lambda: Dropout(-0.1), r"rate must be in \[0, 1\), got -0.1"),
         (lambda: Dropout(float("nan")), r"rate must be in \[0, 1\), got nan"),
@@ -90,6 +106,13 @@ def test_a_value_out_of_range_is_named_with_its_rule(make, message):
         (lambda: MaxPool2D(2.5), "pool_size must be an integer of at least 1, got 2.5"),
         (lambda: MaxPool2D(None), "pool_size must be an integer of at least 1, got None"),
         (lambda: MaxPool2D(2, stride=1.0), "stride must be an integer of at least 1, got 1.0"),
+        (lambda: nn.AveragePool2D(2.5), "pool_size must be an integer of at least 1, got 2.5"),
+        (lambda: nn.AveragePool2D(2, stride="2"), "stride must be an integer of at least 1, got '2'"),
+        (lambda: nn.DepthwiseConv2D(None), "kernel_size must be an integer of at least 1, got None"),
+        (lambda: nn.DepthwiseConv2D(3, padding=1.5), "padding must be an integer of at least 0, got 1.5"),
+        (lambda: nn.DepthwiseConv2D(3, use_bias=1), "use_bias must be True or False, got 1"),
+        (lambda: nn.DepthwiseConv2D(3, l2="0.1"), r"l2 must be a number in \[0, inf\), got '0.1'"),
+        (lambda: nn.SpatialDropout2D("0.5"), r"rate must be a number in \[0, 1\), got '0.5'"),
         (lambda: Dropout(None), r"rate must be a number in \[0, 1\), got None"),
         (lambda: Dropout(False), r"rate must be a number in \[0, 1\), got False"),
     ],
@@ -99,7 +122,14 @@ def test_a_value_of_the_wrong_type_is_named_with_its_rule(make, message):
         make()
 
 
-@pytest.mark.parametrize("make", [lambda value: Dense(3, initializer=value), lambda v: Conv2D(3, 3, initializer=v)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value: Dense(3, initializer=value),
+        lambda value: Conv2D(3, 3, initializer=value),
+        lambda value: nn.DepthwiseConv2D(3, initializer=value),
+    ],
+)
 @pytest.mark.parametrize("value", ["zeros", None, 0.1, Zeros])
 def test_an_initializer_that_is_none_is_refused(make, value):
     with pytest.raises(TypeError, match="initializer must be an Initializer"):
@@ -142,6 +172,8 @@ def test_a_pair_given_as_a_list_is_a_pair():
     for listed, paired in [
         (Conv2D(3, [3, 5], stride=[2, 1], padding=[1, 0]), Conv2D(3, (3, 5), stride=(2, 1), padding=(1, 0))),
         (MaxPool2D([2, 3], stride=[1, 1]), MaxPool2D((2, 3), stride=(1, 1))),
+        (nn.AveragePool2D([2, 3], stride=[1, 1]), nn.AveragePool2D((2, 3), stride=(1, 1))),
+        (nn.DepthwiseConv2D([3, 5], [2, 1], [1, 0]), nn.DepthwiseConv2D((3, 5), (2, 1), (1, 0))),
     ]:
         assert listed.output_shape((9, 9, 1)) == paired.output_shape((9, 9, 1))
         assert listed == paired
@@ -166,7 +198,8 @@ def test_parameters_carry_name_shape_and_penalty():
     assert (
         len(Dense(4, use_bias=False).parameters((7,))) == len(Conv2D(4, 1, use_bias=False).parameters((7, 7, 1))) == 1
     )
-    assert [layer.parameters((4, 4, 2)) for layer in (ReLU(), MaxPool2D(), Flatten(), Dropout(0.1))] == [()] * 4
+    plain = (ReLU(), MaxPool2D(), Flatten(), Dropout(0.1), nn.AveragePool2D(), nn.GlobalAveragePool2D())
+    assert [layer.parameters((4, 4, 2)) for layer in (*plain, nn.SpatialDropout2D(0.1))] == [()] * 7
 
 
 def test_a_layer_of_ones_own_must_override_what_it_needs():

@@ -28,23 +28,31 @@ LAYERS = [
     nn.Scale(0.5),
     nn.Residual([Dense(9), nn.BatchNorm(), nn.Residual([ReLU()])], shortcut=[Dense(9)]),
 ]
+SEPARABLE = [
+    nn.SpatialDropout2D(0.25),
+    nn.DepthwiseConv2D((2, 3), stride=(2, 1), padding=(1, 0), use_bias=False, l2=0.2, initializer=nn.HeNormal()),
+    nn.DepthwiseConv2D(3, padding="same"),
+    nn.AveragePool2D((2, 1), stride=1),
+    nn.GlobalAveragePool2D(),
+]
 
 
-def network(dtype=np.float32):
-    made = Network(LAYERS, (8, 8, 2), dtype)
+def network(dtype=np.float32, layers=LAYERS):
+    made = Network(layers, (8, 8, 2), dtype)
     made.initialize(np.random.default_rng(0))
     return made
 
 
-def parts(dtype=np.float32):
+def parts(dtype=np.float32, layers=LAYERS):
     """The parts, the configuration through JSON as a file would bring it."""
-    arrays, config = network_to_parts(network(dtype))
+    arrays, config = network_to_parts(network(dtype, layers))
     return {name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(config))
 
 
+@pytest.mark.parametrize("layers", [LAYERS, SEPARABLE], ids=["plain", "separable"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_round_trip(dtype):
-    before, again = network(dtype), network_from_parts(*parts(dtype))
+def test_round_trip(dtype, layers):
+    before, again = network(dtype, layers), network_from_parts(*parts(dtype, layers))
     assert again.layers == before.layers
     assert (again.input_shape, again.dtype, again.shapes) == (before.input_shape, before.dtype, before.shapes)
     assert again.arena.flat.tobytes() == before.arena.flat.tobytes()
@@ -67,7 +75,15 @@ def test_the_parts_are_plain():
 
 
 @pytest.mark.parametrize(
-    "layer", [*LAYERS, MaxPool2D(np.int64(2)), Dropout(np.float32(0.5)), Dense(np.int32(3))], ids=repr
+    "layer",
+    [
+        *LAYERS,
+        *SEPARABLE,
+        MaxPool2D(np.int64(2)),
+        Dropout(np.float32(0.5)),
+        Dense(np.int32(3)),
+    ],
+    ids=repr,
 )
 def test_every_layer_of_ours_comes_back(layer):
     config = layer_to_config(layer)

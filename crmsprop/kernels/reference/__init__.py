@@ -16,9 +16,27 @@ from crmsprop.kernels.reference.batch_norm import (
 )
 from crmsprop.kernels.reference.conv2d import conv2d_backward, conv2d_forward, conv2d_scratch
 from crmsprop.kernels.reference.dense import dense_backward, dense_forward, dense_scratch
-from crmsprop.kernels.reference.elementwise import all_finite, dropout, gather, relu_backward, relu_forward
+from crmsprop.kernels.reference.depthwise import (
+    depthwise_conv2d_backward,
+    depthwise_conv2d_forward,
+    depthwise_conv2d_scratch,
+)
+from crmsprop.kernels.reference.elementwise import (
+    add,
+    all_finite,
+    dropout,
+    dropout_channels,
+    gather,
+    relu_backward,
+    relu_forward,
+)
 from crmsprop.kernels.reference.pointwise_loss import pointwise_loss
-from crmsprop.kernels.reference.pool import max_pool2d_backward, max_pool2d_forward
+from crmsprop.kernels.reference.pool import (
+    average_pool2d_backward,
+    average_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
 from crmsprop.kernels.reference.rmsprop import (
     RMSpropArrays,
     rmsprop_accumulate,
@@ -33,9 +51,12 @@ __all__ = [
     "RMSpropArrays",
     "activation_backward",
     "activation_forward",
+    "add",
     "all_finite",
     "augment",
     "augment_scratch",
+    "average_pool2d_backward",
+    "average_pool2d_forward",
     "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_forward",
@@ -47,7 +68,11 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "dense_scratch",
+    "depthwise_conv2d_backward",
+    "depthwise_conv2d_forward",
+    "depthwise_conv2d_scratch",
     "dropout",
+    "dropout_channels",
     "gather",
     "max_pool2d_backward",
     "max_pool2d_forward",

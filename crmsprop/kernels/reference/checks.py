@@ -229,36 +229,48 @@ def _check_output(array: Array, name: str, x: Array, weight: Array, size: tuple[
         sized(array, name, axis, length)
 
 
-def check_pool(
-    large: Array,
-    large_name: str,
-    small: Array,
-    small_name: str,
-    argmax: Array,
-    pool: tuple[int, int],
-    stride: tuple[int, int],
+def check_max_pool(
+    large: Array, large_name: str, small: Array, small_name: str, argmax: Array, pool: Pair, stride: Pair
 ) -> None:
-    """Both sides of a pooling: `large` before it, `small` after it."""
-    forward = large_name == "x"
-    first, second = (
-        ((large, large_name), (small, small_name)) if forward else ((small, small_name), (large, large_name))
-    )
+    """Both sides of a max-pooling: `large` before it, `small` after it."""
+    _check_pool_operands(large, large_name, small, small_name)
+    if not 1 <= pool[0] * pool[1] <= 255:
+        raise ValueError(f"pool must cover 1 to 255 pixels, got {pool}")
+    _check_pool_sizes(large, small, small_name, pool, stride)
+    writes(argmax, "argmax", UINT8, 4)
+    same_shape(argmax, "argmax", small, small_name)
+    if large_name == "x":
+        separate(("out", "argmax", "x"), (small, argmax, large), 2)
+    else:
+        separate(("dx", "dy", "argmax"), (large, small, argmax), 1)
+
+
+def check_average_pool(large: Array, large_name: str, small: Array, small_name: str, pool: Pair, stride: Pair) -> None:
+    """Both sides of an average-pooling: `large` before it, `small` after it."""
+    _check_pool_operands(large, large_name, small, small_name)
+    _check_pool_sizes(large, small, small_name, pool, stride)
+    if large_name == "x":
+        separate(("out", "x"), (small, large), 1)
+    else:
+        separate(("dx", "dy"), (large, small), 1)
+
+
+def _check_pool_operands(large: Array, large_name: str, small: Array, small_name: str) -> None:
+    operands = [(large, large_name), (small, small_name)]
+    first, second = operands if large_name == "x" else operands[::-1]
     real = real_of(*first)
     reads(*first, real, 4)
     writes(*second, real, 4)
-    if min(pool) < 1 or pool[0] * pool[1] > 255:
-        raise ValueError(f"pool must cover 1 to 255 pixels, got {pool}")
+
+
+def _check_pool_sizes(large: Array, small: Array, small_name: str, pool: Pair, stride: Pair) -> None:
+    if min(pool) < 1:
+        raise ValueError(f"pool must cover at least 1 pixel, got {pool}")
     if min(stride) < 1:
         raise ValueError(f"stride must be at least 1, got {stride}")
     rows, columns = (window_count(large.shape[1 + i], pool[i], stride[i]) for i in (0, 1))
     for axis, length in enumerate((large.shape[0], rows, columns, large.shape[3])):
         sized(small, small_name, axis, length)
-    writes(argmax, "argmax", UINT8, 4)
-    same_shape(argmax, "argmax", small, small_name)
-    if forward:
-        separate(("out", "argmax", "x"), (small, argmax, large), 2)
-    else:
-        separate(("dx", "dy", "argmax"), (large, small, argmax), 1)
 
 
 def check_real(x: Array, name: str) -> None:

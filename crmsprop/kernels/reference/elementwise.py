@@ -1,4 +1,4 @@
-"""ReLU, dropout, gather and a look for NaN."""
+"""ReLU, sum, dropout, gather and a look for NaN."""
 
 import numpy as np
 
@@ -21,6 +21,13 @@ def relu_backward(out: Array, dy: Array, dx: Array, n_threads: int) -> None:
 
 
 @silent
+def add(x: Array, out: Array, n_threads: int) -> None:
+    """out += x."""
+    checks.check_map(x, "x", out)
+    out += x
+
+
+@silent
 def dropout(x: Array, out: Array, rate: float, key: int, n_threads: int) -> None:
     """out = x / (1 - rate) where the element's random number is at least `rate`, else 0.
 
@@ -28,10 +35,19 @@ def dropout(x: Array, out: Array, rate: float, key: int, n_threads: int) -> None
     """
     checks.check_rate(rate)
     checks.check_map(x, "x", out)
-    bits = bits_of(key, np.arange((x.size + 1) // 2, dtype=np.uint64))
-    halves = np.stack([bits & np.uint64(0xFFFFFFFF), bits >> np.uint64(32)], axis=1).ravel()[: x.size]
-    keep = (halves >= np.uint64(rate * 2.0**32)).reshape(x.shape)
-    out[...] = np.where(keep, x * x.dtype.type(1 / (1 - rate)), x.dtype.type(0))
+    out[...] = _dropped(x, _kept(x.size, rate, key).reshape(x.shape), rate)
+
+
+@silent
+def dropout_channels(x: Array, out: Array, rate: float, key: int, n_threads: int) -> None:
+    """As `dropout`, a whole channel of an image at a time: x and out are (n, height, width, channels).
+
+    Channel c of image i draws what `dropout` draws for element (i, c) of an array of shape (n, channels).
+    """
+    checks.check_rate(rate)
+    checks.check_map(x, "x", out, 4)
+    n, _, _, channels = x.shape
+    out[...] = _dropped(x, _kept(n * channels, rate, key).reshape(n, 1, 1, channels), rate)
 
 
 @silent
@@ -50,3 +66,16 @@ def all_finite(x: Array) -> bool:
 def cut_off(values: Array) -> None:
     """values = max(values, 0), in place; a NaN stays a NaN."""
     values[values < 0] = 0
+
+
+def _kept(size: int, rate: float, key: int) -> Array:
+    """Whether each of `size` random numbers is at least `rate`."""
+    bits = bits_of(key, np.arange((size + 1) // 2, dtype=np.uint64))
+    halves = np.stack([bits & np.uint64(0xFFFFFFFF), bits >> np.uint64(32)], axis=1).ravel()[:size]
+    kept: Array = halves >= np.uint64(rate * 2.0**32)
+    return kept
+
+
+def _dropped(x: Array, kept: Array, rate: float) -> Array:
+    scaled: Array = np.where(kept, x * x.dtype.type(1 / (1 - rate)), x.dtype.type(0))
+    return scaled

@@ -1,4 +1,4 @@
-"""What the twins of activations, batch normalization and losses demand of their arguments; see checks.py."""
+"""What the twins of activations, normalization, losses and depthwise convolution demand; see checks.py."""
 
 from typing import Any
 
@@ -12,8 +12,9 @@ from crmsprop.kernels._boundary import py_separate as separate
 from crmsprop.kernels._boundary import py_sized as sized
 from crmsprop.kernels._boundary import py_writes as writes
 from crmsprop.kernels.activations import KINDS
+from crmsprop.kernels.geometry import ConvGeometry
 from crmsprop.kernels.pointwise_losses import LOSSES
-from crmsprop.kernels.reference.checks import INT64, UINT8, Array, Shape
+from crmsprop.kernels.reference.checks import INT64, UINT8, Array, Pair, Shape
 
 
 def check_kind(kind: str) -> None:
@@ -186,3 +187,63 @@ def check_pointwise_loss(
         same_shape(gradient, "gradient", output, "output")
     names = ("gradient", "losses", "hits", "output", "target", "weights")
     separate(names, (gradient, losses, hits, output, target, weights), 3)
+
+
+def check_depthwise(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    out: Array,
+    stride: Pair,
+    padding: tuple[int, int, int, int],
+) -> None:
+    """Operands and target of depthwise_conv2d_forward."""
+    real, shape = _check_filters(x, weight, stride, padding)
+    writes(out, "out", real, 4)
+    _check_sizes(out, "out", shape)
+    if bias is not None:
+        reads(bias, "bias", real, 1)
+        sized(bias, "bias", 0, x.shape[3])
+    separate(("out", "x", "weight", "bias"), (out, x, weight, bias), 1)
+
+
+def check_depthwise_backward(
+    x: Array,
+    weight: Array,
+    dy: Array,
+    dx: Array | None,
+    dweight: Array,
+    dbias: Array | None,
+    stride: Pair,
+    padding: tuple[int, int, int, int],
+) -> None:
+    """Operands and targets of depthwise_conv2d_backward."""
+    real, shape = _check_filters(x, weight, stride, padding)
+    reads(dy, "dy", real, 4)
+    _check_sizes(dy, "dy", shape)
+    writes(dweight, "dweight", real, 3)
+    same_shape(dweight, "dweight", weight, "weight")
+    if dbias is not None:
+        writes(dbias, "dbias", real, 1)
+        sized(dbias, "dbias", 0, x.shape[3])
+    if dx is not None:
+        writes(dx, "dx", real, 4)
+        same_shape(dx, "dx", x, "x")
+    separate(("dx", "dweight", "dbias", "x", "weight", "dy"), (dx, dweight, dbias, x, weight, dy), 3)
+
+
+def _check_filters(
+    x: Array, weight: Array, stride: Pair, padding: tuple[int, int, int, int]
+) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """The dtype, and the shape of the output."""
+    real = real_of(x, "x")
+    reads(x, "x", real, 4)
+    reads(weight, "weight", real, 3)
+    sized(weight, "weight", 2, x.shape[3])
+    rows, columns = ConvGeometry(stride, padding).output(x.shape, (*weight.shape, 1))
+    return real, (x.shape[0], rows, columns, x.shape[3])
+
+
+def _check_sizes(array: Array, name: str, shape: tuple[int, ...]) -> None:
+    for axis, length in enumerate(shape):
+        sized(array, name, axis, length)

@@ -1,4 +1,4 @@
-/* Kernels that treat every element by itself: ReLU, dropout, and the gather that fills a batch.
+/* Kernels that treat every element by itself: ReLU, a sum, dropout, and the gather that fills a batch.
  *
  * Dropout draws by counter: element i gets bits of a hash of (key, i), so that no generator is stepped, no random array
  * is stored, the backward pass draws the same numbers again, and neither threads nor block sizes matter. The hash is
@@ -24,6 +24,14 @@ static void relu_backward(const void *out_, const void *dy_, void *dx_, isize be
         dx[i] = out[i] > 0 ? dy[i] : (real)0;
 }
 
+static void add(const void *x_, void *out_, isize begin, isize end)
+{
+    const real *RESTRICT x = (const real *)x_;
+    real *RESTRICT out = (real *)out_;
+    for (isize i = begin; i < end; i++)
+        out[i] += x[i];
+}
+
 ALWAYS_INLINE uint64_t hash(uint64_t key, uint64_t counter)
 {
     uint64_t z = key + (counter + 1) * 0x9E3779B97F4A7C15u;
@@ -32,15 +40,51 @@ ALWAYS_INLINE uint64_t hash(uint64_t key, uint64_t counter)
     return z ^ (z >> 31);
 }
 
+/* 32 random bits of element i */
+ALWAYS_INLINE uint64_t draw(uint64_t key, isize i) { return hash(key, (uint64_t)i / 2) >> (i % 2 * 32) & 0xFFFFFFFFu; }
+
+ALWAYS_INLINE uint64_t threshold_of(double rate) { return (uint64_t)(rate * 4294967296.0); }
+
 static void dropout(const void *x_, void *out_, double rate, uint64_t key, isize begin, isize end)
 {
     const real *x = (const real *)x_;
     real *out = (real *)out_;
-    const uint64_t threshold = (uint64_t)(rate * 4294967296.0);
+    const uint64_t threshold = threshold_of(rate);
     const real scale = (real)(1.0 / (1.0 - rate));
-    for (isize i = begin; i < end; i++) {
-        uint64_t bits = hash(key, (uint64_t)i / 2) >> (i % 2 * 32) & 0xFFFFFFFFu;
-        out[i] = bits >= threshold ? x[i] * scale : (real)0;
+    for (isize i = begin; i < end; i++)
+        out[i] = draw(key, i) >= threshold ? x[i] * scale : (real)0;
+}
+
+#define FACTORS 512 /* of as many pixels as they are enough for: a loop over 3 channels would be over too soon */
+
+static void apply_factors(const real *RESTRICT x, const real *RESTRICT factors, real *RESTRICT out, isize size)
+{
+    for (isize i = 0; i < size; i++)
+        out[i] = factors[i] > 0 ? x[i] * factors[i] : (real)0;
+}
+
+/* Channels [first, first + width) of an image, the same factor for all of a channel's pixels. */
+static void drop_some(const real *x, real *out, const real *factors, isize pixels, isize channels, isize width)
+{
+    isize step = width == channels ? FACTORS / width : 1;
+    for (isize p = 0; p < pixels; p += step)
+        apply_factors(x + p * channels, factors, out + p * channels, MIN(step, pixels - p) * width);
+}
+
+static void dropout_channels(const void *x_, void *out_, double rate, uint64_t key, isize image, isize pixels,
+                             isize channels)
+{
+    const real *x = (const real *)x_ + image * pixels * channels;
+    real *out = (real *)out_ + image * pixels * channels, factors[FACTORS];
+    const uint64_t threshold = threshold_of(rate);
+    const real scale = (real)(1.0 / (1.0 - rate));
+    for (isize first = 0; first < channels; first += FACTORS) {
+        isize width = MIN(channels - first, FACTORS), filled = width == channels ? FACTORS / width * width : width;
+        for (isize i = 0; i < width; i++)
+            factors[i] = draw(key, image * channels + first + i) >= threshold ? scale : (real)0;
+        for (isize i = width; i < filled; i++)
+            factors[i] = factors[i - width];
+        drop_some(x + first, out + first, factors, pixels, channels, width);
     }
 }
 
@@ -84,4 +128,5 @@ static int finite(const void *x_, isize begin, isize end)
     return !bad;
 }
 
-const crm_elementwise_kernels CRM(crm_elementwise) = {relu_forward, relu_backward, dropout, gather, finite};
+const crm_elementwise_kernels CRM(crm_elementwise) = {relu_forward,     relu_backward, add,    dropout,
+                                                            dropout_channels, gather,        finite};

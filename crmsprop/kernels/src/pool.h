@@ -3,12 +3,12 @@
 
 #include "isa.h"
 
-/* Max-pooling of a batch: (images, height, width, channels) to (images, rows, columns, channels). */
+/* Max- or average-pooling of a batch: (images, height, width, channels) to (images, rows, columns, channels). */
 typedef struct {
     isize images, height, width, channels, rows, columns, pool_h, pool_w, stride_h, stride_w;
     const void *x, *dy;
     void *out, *dx;
-    unsigned char *argmax; /* place in the window, one byte an output */
+    unsigned char *argmax; /* place in the window, one byte an output; of max-pooling alone */
 } crm_pool;
 
 typedef struct {
@@ -17,5 +17,6 @@ typedef struct {
 } crm_pool_kernels;
 
 CRM_DISPATCH(crm_pool_kernels, crm_pool_table)
+CRM_DISPATCH(crm_pool_kernels, crm_average_pool_table)
 
 #endif
