@@ -25,7 +25,7 @@ TOPICS = {
     "augment": ["augment"],
     "conv2d": [
         *("conv2d_forward", "conv2d_winograd"),
-        *("conv2d_backward", "conv2d_sparse", "conv2d_winograd_backward"),
+        *("conv2d_backward", "conv2d_sparse", "conv2d_winograd_backward", "conv2d_pointwise"),
     ],
 }
 REALS = {"f32": "float", "f64": "double"}

@@ -42,16 +42,22 @@ cdef extern from "conv2d.h":
         crm_conv2d_work chunk
     bint winograd_fits(const crm_conv2d *) noexcept nogil
     bint winograd_backward_fits(const crm_conv2d *) noexcept nogil
+    bint pointwise(const crm_conv2d *) noexcept nogil
     const crm_conv2d_forward *crm_conv2d_forward_table[3][2]
     const crm_conv2d_forward *crm_conv2d_winograd_table[3][2]
     const crm_conv2d_backward *crm_conv2d_backward_table[3][2]
     const crm_conv2d_backward *crm_conv2d_sparse_table[3][2]
     const crm_conv2d_backward *crm_conv2d_winograd_backward_table[3][2]
+    const crm_conv2d_backward *crm_conv2d_pointwise_table[3][2]
 
 # A batch is cut into chunks of images, each with a partial weight gradient: this many, as long as they take no more
 # than so many bytes. By shapes only (and the width of the registers), so that threads change no bit.
 cdef isize CHUNKS = 16
 cdef isize PARTIALS_BYTES = 1 << 25
+cdef isize POINTWISE_PIXELS = 256  # of a chunk, at least
+# Rows of pixels are joined to such a length, in batches of so many images.
+cdef isize JOINED_IMAGES = 4
+cdef isize JOINED_PIXELS = 1024
 
 
 def conv2d_scratch(x_shape, weight_shape, geometry, dtype, bint training, int n_threads):
@@ -80,6 +86,7 @@ def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray
         c.bias = reads(bias, "bias", type_number, 1)
         sized(bias, "bias", 0, c.filters)
     separate(("out", "argmax", "scratch", "x", "weight", "bias"), (out, argmax, scratch, x, weight, bias), 3)
+    join_rows(&c)
     cdef const crm_conv2d_forward *kernels = forward_kernels(&c, np.PyArray_ITEMSIZE(x))
     cdef isize shared = lines(kernels.packed_size(&c)), each = lines(kernels.scratch_size(&c)), task
     cdef isize packs = kernels.pack_tasks(&c), tasks = kernels.tasks(&c)
@@ -139,6 +146,20 @@ def conv2d_backward(ndarray x, ndarray weight, ndarray out, ndarray dy, ndarray 
                     kernels.reduce(&c, task)
 
 
+cdef void join_rows(crm_conv2d *c) noexcept nogil:
+    """Where pixels stand by themselves some rows of them become one: whole tiles where 7 or 8 pixels had leftovers.
+
+    By shape alone, and no sum is another: on Zen 5 that is 1.7 times as fast for 128 channels to 256 filters of 8 x 8
+    pixels. The rows of a few images stay, for the threads to share.
+    """
+    cdef isize joined = c.rows
+    if pointwise(c) and c.images >= JOINED_IMAGES:
+        while joined > 1 and (c.rows % joined or joined * c.columns > JOINED_PIXELS):
+            joined -= 1
+        c.height = c.rows = c.rows // joined
+        c.width = c.columns = c.columns * joined
+
+
 cdef const crm_conv2d_forward *forward_kernels(const crm_conv2d *c, isize item) noexcept nogil:
     """By shape alone."""
     if winograd_fits(c):
@@ -152,6 +173,8 @@ cdef const crm_conv2d_backward *backward_kernels(const crm_conv2d *c, isize item
         return crm_conv2d_sparse_table[isa][item == 8]
     if winograd_backward_fits(c):
         return crm_conv2d_winograd_backward_table[isa][item == 8]
+    if pointwise(c):
+        return crm_conv2d_pointwise_table[isa][item == 8]
     return crm_conv2d_backward_table[isa][item == 8]
 
 
@@ -186,6 +209,8 @@ cdef int sizes(crm_conv2d *c, x_shape, weight_shape, geometry, Py_ssize_t item) 
     # Fewer images never need more chunks than c.max_chunks, so that scratch for a batch serves every smaller one.
     cdef isize partial = max(backward_kernels(c, item).partial_size(c) * item, 1)
     c.max_chunks = max(1, min(CHUNKS, c.images, PARTIALS_BYTES // partial))
+    if pointwise(c):  # a sum over a few pixels is sooner made than added to the others
+        c.max_chunks = max(1, min(c.max_chunks, c.images * c.rows * c.columns // POINTWISE_PIXELS))
     c.chunk = max(1, (c.images + c.max_chunks - 1) // c.max_chunks)
     return 0
 

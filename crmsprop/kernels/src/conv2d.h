@@ -56,10 +56,18 @@ static inline int winograd_fits(const crm_conv2d *c)
  * and 128 channels 0.6 times. */
 static inline int winograd_backward_fits(const crm_conv2d *c) { return winograd_fits(c) && c->rows * c->columns >= 36; }
 
+/* 1 x 1 in place: every pixel by itself, as a sample of a dense layer. */
+static inline int pointwise(const crm_conv2d *c)
+{
+    return c->kernel_h * c->kernel_w * c->stride_h * c->stride_w * c->pool_h * c->pool_w == 1 && c->pad_top == 0 &&
+           c->pad_left == 0 && c->rows == c->height && c->columns == c->width;
+}
+
 CRM_DISPATCH(crm_conv2d_forward, crm_conv2d_forward_table)
 CRM_DISPATCH(crm_conv2d_forward, crm_conv2d_winograd_table) /* where winograd_fits */
 CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_backward_table)          /* without a pool */
 CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_sparse_table)            /* behind a pool */
 CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_winograd_backward_table) /* without, where winograd_backward_fits */
+CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_pointwise_table)         /* where pointwise */
 
 #endif
