@@ -1,5 +1,8 @@
 """Weights of torch and Keras: the same predictions as theirs, the same file as torch's, and nothing half-read."""
 
+import os
+import tracemalloc
+
 import h5py
 import numpy as np
 import pytest
@@ -291,3 +294,15 @@ def test_archives_and_pickles_are_told_what_to_do(path):
         path.write_bytes(data)
         with pytest.raises(FileFormatError, match=r"cannot read .* write the weights alone, by safetensors\.torch"):
             import_weights(three_layers(), path)
+
+
+def test_what_does_not_match_is_not_read(path):
+    """A file that holds 8 GB, all of them a hole: refused by its shapes."""
+    size = 1 << 33
+    path.write_bytes(join({"0.weight": entry("F32", [1 << 16, 1 << 15], [0, size])}, b""))
+    os.truncate(path, path.stat().st_size + size)
+    tracemalloc.start()
+    with pytest.raises(FileFormatError, match=r"needs weight \(2, 4\); next in the file is '0' with weight \(65536, "):
+        import_weights(Network([Dense(2, use_bias=False)], (4,)), path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
