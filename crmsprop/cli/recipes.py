@@ -77,5 +77,6 @@ RECIPES = {
     "tuned": Recipe(NetworkClassifier, TUNED),
     "fast": Recipe(NetworkClassifier, FAST),
     "vgg16": Recipe(NetworkClassifier, {**TUNED, "layers": models.vgg16(batch_norm=True, units=512)}),
+    "resnet20": Recipe(NetworkClassifier, {**TUNED, "layers": models.resnet20()}),
     "reference": Recipe(CNNClassifier, {**reference.PARAMETERS, "random_state": 0}, validates_on_last=True),
 }

@@ -12,10 +12,12 @@ from crmsprop.nn.conv2d import Conv2D
 from crmsprop.nn.dense import Dense
 from crmsprop.nn.dropout import Dropout
 from crmsprop.nn.flatten import Flatten
+from crmsprop.nn.global_average_pool2d import GlobalAveragePool2D
 from crmsprop.nn.initializers import HeNormal
 from crmsprop.nn.layer import Layer
 from crmsprop.nn.max_pool2d import MaxPool2D
 from crmsprop.nn.relu import ReLU
+from crmsprop.nn.residual import Residual
 from crmsprop.nn.scale import Scale
 from crmsprop.nn.whitening2d import Whitening2D
 
@@ -119,6 +121,43 @@ def fast_cnn(widths: Sequence[int] = (64, 256, 256)) -> list[Layer]:
             conv = Conv2D(width, 3, padding="same", use_bias=False, initializer=HE)
             layers += [conv, *pool, BatchNorm(), GELU()]
     return [*layers, MaxPool2D(3), Flatten(), Scale(1 / 9)]
+
+
+def resnet20(width: int = 16) -> list[Layer]:
+    """Return the residual network of 20 layers for small images (He, Zhang, Ren and Sun, 2016, section 4.2).
+
+    A convolution and three groups of three blocks, with 1, 2 and 4 times `width` filters, and the mean over all pixels.
+    Where a group halves the image, the shortcut is a 1 x 1 convolution.
+
+    Parameters
+    ----------
+    width : int, default=16
+        Filters of the first group, at least 1.
+
+    Returns
+    -------
+    list of Layer
+
+    Examples
+    --------
+    >>> from crmsprop.nn import Network, models
+    >>> Network(models.resnet20(), (32, 32, 3)).output_shape
+    (64,)
+    """
+    layers: list[Layer] = [*_normalized(width, 3), ReLU()]
+    for group in range(3):
+        filters = width * 2**group
+        for block in range(3):
+            stride = 2 if group and not block else 1
+            shortcut = _normalized(filters, 1, stride) if stride > 1 else []
+            main = [*_normalized(filters, 3, stride), ReLU(), *_normalized(filters, 3)]
+            layers += [Residual(main, shortcut), ReLU()]
+    return [*layers, GlobalAveragePool2D()]
+
+
+def _normalized(filters: int, size: int, stride: int = 1) -> list[Layer]:
+    conv = Conv2D(filters, size, stride=stride, padding="same", use_bias=False, initializer=HE)
+    return [conv, BatchNorm()]
 
 
 def _convolution(filters: int, batch_norm: bool) -> list[Layer]:

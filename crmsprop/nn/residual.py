@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crmsprop import kernels
 from crmsprop.nn.arena import aligned_zeros
 from crmsprop.nn.chain import Chain, cut, output_shapes
 from crmsprop.nn.layer import Array, Layer, Own, Parameter, Run, Shape, Site, describe_shape
@@ -100,7 +101,9 @@ class Residual(Layer):
         # In training the backward pass reads what the last layer wrote, and not the sum.
         main = _like(memory.main_out, out, n) if memory.main_out.size else out
         memory.main.chain.forward(x, main, memory.main.own(own), run)
-        np.add(main, self._around(x, out, own, run), out=out)
+        if main is not out:
+            np.copyto(out, main)
+        kernels.add(self._around(x, out, own, run), out, run.n_threads)
 
     def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
         memory, n = own.memory, len(x)
@@ -112,10 +115,12 @@ class Residual(Layer):
             around.chain.backward(x, around_out, around_dy, dx, around.own(own), run)
         elif dx is not None:
             dx[...] = dy.reshape(dx.shape)
-        main_dx = None if dx is None else _like(memory.main_dx, dx, n)
+        if dx is None:
+            main.chain.backward(x, _like(memory.main_out, out, n), dy, None, main.own(own), run)
+            return
+        main_dx = _like(memory.main_dx, dx, n)
         main.chain.backward(x, _like(memory.main_out, out, n), dy, main_dx, main.own(own), run)
-        if dx is not None:
-            dx += main_dx
+        kernels.add(main_dx, dx, run.n_threads)
 
     def _around(self, x: Array, out: Array, own: Own, run: Run) -> Array:
         """What the shortcut makes of x."""

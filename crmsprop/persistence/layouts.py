@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from crmsprop.nn import BatchNorm, Conv2D, Dense, Layer, Whitening2D
+from crmsprop.nn import BatchNorm, Conv2D, Dense, DepthwiseConv2D, Layer, Whitening2D
 from crmsprop.nn.layer import Shape
 from crmsprop.persistence.places import Place
 
@@ -118,6 +118,12 @@ def _torch_conv2d(place: Place) -> Iterable[Exchange]:
     yield _same("bias", "bias", (filters,))
 
 
+def _torch_depthwise(place: Place) -> Iterable[Exchange]:
+    height, width, channels = _shapes(place)["weight"]
+    yield Exchange("weight", "weight", (channels, 1, height, width), (channels, height, width), (1, 2, 0))
+    yield _same("bias", "bias", (channels,))
+
+
 def _torch_dense(place: Place) -> Iterable[Exchange]:
     n_features, units = _shapes(place)["weight"]
     if place.image is None:
@@ -145,7 +151,13 @@ TORCH = Library(
     n_own=1,
     unnumbered_is_first=False,
     left_out=re.compile(r"(^|\.)num_batches_tracked$"),
-    layers={Conv2D: _torch_conv2d, Dense: _torch_dense, BatchNorm: _torch_batch_norm, Whitening2D: _torch_conv2d},
+    layers={
+        Conv2D: _torch_conv2d,
+        Dense: _torch_dense,
+        BatchNorm: _torch_batch_norm,
+        DepthwiseConv2D: _torch_depthwise,
+        Whitening2D: _torch_conv2d,
+    },
 )
 
 
@@ -161,6 +173,12 @@ def _keras_numbered(*names: str) -> Callable[[Place], Iterable[Exchange]]:
     return exchanges
 
 
+def _keras_depthwise(place: Place) -> Iterable[Exchange]:
+    shape = _shapes(place)["weight"]
+    yield Exchange("weight", "vars/0", (*shape, 1), shape, (0, 1, 2))
+    yield _same("bias", "vars/1", shape[2:])
+
+
 KERAS = Library(
     channels_first=False,
     separator="/",
@@ -170,6 +188,7 @@ KERAS = Library(
     layers={
         Conv2D: _keras_numbered("weight", "bias"),
         Dense: _keras_numbered("weight", "bias"),
+        DepthwiseConv2D: _keras_depthwise,
         Whitening2D: _keras_numbered("weight", "bias"),
         BatchNorm: _keras_numbered("gamma", "beta", "running_mean", "running_variance"),
     },

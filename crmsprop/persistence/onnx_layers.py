@@ -58,6 +58,24 @@ def _conv2d(graph: Graph, layer: nn.Conv2D, site: Site, x: str) -> str:
     )
 
 
+def _depthwise_conv2d(graph: Graph, layer: nn.DepthwiseConv2D, site: Site, x: str) -> str:
+    weight, channels = site.parameter("weight"), site.input_shape[2]
+    top, bottom, left, right = layer.geometry(site.input_shape).padding
+    inputs = [graph.weight(f"{site.name}.weight", weight.transpose(2, 0, 1)[:, None])]
+    if layer.use_bias:
+        inputs.append(graph.weight(f"{site.name}.bias", site.parameter("bias")))
+    strides, pads = layer.geometry(site.input_shape).stride, (top, left, bottom, right)
+    return graph.add("Conv", x, *inputs, kernel_shape=weight.shape[:2], strides=strides, pads=pads, group=channels)
+
+
+def _average_pool2d(graph: Graph, layer: nn.AveragePool2D, site: Site, x: str) -> str:
+    return graph.add("AveragePool", x, kernel_shape=layer.window, strides=layer.steps)
+
+
+def _global_average_pool2d(graph: Graph, layer: nn.GlobalAveragePool2D, site: Site, x: str) -> str:
+    return graph.add("Flatten", graph.add("GlobalAveragePool", x), axis=1)
+
+
 def _max_pool2d(graph: Graph, layer: nn.MaxPool2D, site: Site, x: str) -> str:
     return graph.add("MaxPool", x, kernel_shape=layer.window, strides=layer.steps)
 
@@ -88,7 +106,7 @@ def _batch_norm(graph: Graph, layer: nn.BatchNorm, site: Site, x: str) -> str:
     return graph.add("Add", x, graph.weight(f"{site.name}.shift", beta - mean * scale))
 
 
-def _dropout(graph: Graph, layer: nn.Dropout, site: Site, x: str) -> str:
+def _dropout(graph: Graph, layer: nn.Dropout | nn.SpatialDropout2D, site: Site, x: str) -> str:
     return x  # drops in training alone
 
 
@@ -132,13 +150,16 @@ def _plain(operator: str) -> Callable[[Graph, Any, Site, str], str]:
 
 
 NODES: dict[type[Layer], Callable[[Graph, Any, Site, str], str]] = {
+    nn.AveragePool2D: _average_pool2d,
     nn.BatchNorm: _batch_norm,
     nn.Conv2D: _conv2d,
     nn.Dense: _dense,
+    nn.DepthwiseConv2D: _depthwise_conv2d,
     nn.Dropout: _dropout,
     nn.ELU: _elu,
     nn.Flatten: _flatten,
     nn.GELU: _gelu,
+    nn.GlobalAveragePool2D: _global_average_pool2d,
     nn.LeakyReLU: _leaky_relu,
     nn.MaxPool2D: _max_pool2d,
     nn.ReLU: _plain("Relu"),
@@ -146,6 +167,7 @@ NODES: dict[type[Layer], Callable[[Graph, Any, Site, str], str]] = {
     nn.SiLU: _silu,
     nn.Scale: _scale,
     nn.Sigmoid: _plain("Sigmoid"),
+    nn.SpatialDropout2D: _dropout,
     nn.Tanh: _plain("Tanh"),
     nn.Whitening2D: _whitening2d,
 }

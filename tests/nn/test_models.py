@@ -49,10 +49,16 @@ def test_fast_cnn():
     assert counted(models.fast_cnn(), (32, 32, 3), 10) == pytest.approx(1.97e6, rel=0.01)
 
 
+def test_resnet20():
+    # He et al. (2016), table 6: 0.27 million. 19 convolutions and a dense layer; two shortcuts are ours.
+    assert counted(models.resnet20(), (32, 32, 3), 10) == 272_474
+    assert Network(models.resnet20(4), (20, 12, 1)).output_shape == (16,)
+
+
 @pytest.mark.parametrize(
     "layers",
-    [models.reference_cnn(batch_norm=True, dropout=0.2), models.fast_cnn((8, 8, 8))],
-    ids=["reference", "fast"],
+    [models.resnet20(4), models.reference_cnn(batch_norm=True, dropout=0.2), models.fast_cnn((8, 8, 8))],
+    ids=["resnet20", "reference", "fast"],
 )
 def test_they_learn(layers):
     rng = np.random.default_rng(0)
@@ -68,6 +74,7 @@ def test_they_learn(layers):
     [
         (lambda: models.reference_cnn(dropout=1.0), r"dropout must be in \[0, 1\), got 1.0"),
         (lambda: models.vgg16(units=0), "units must be at least 1, got 0"),
+        (lambda: models.resnet20(0), "filters must be at least 1, got 0"),
         (lambda: models.fast_cnn((0,)), "filters must be at least 1, got 0"),
     ],
 )

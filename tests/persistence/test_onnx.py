@@ -52,7 +52,9 @@ IMAGE_LAYERS = [
     *(Conv2D(3, (3, 1), stride=(1, 2), padding=(2, 0)), Conv2D(3, 2, stride=2, padding="same")),
     *(MaxPool2D(2), MaxPool2D((2, 3), stride=(1, 2)), MaxPool2D(3, stride=1)),
     *(BatchNorm(), BatchNorm(epsilon=0.1), Dropout(0.5), ReLU(), nn.LeakyReLU(0.2), nn.ELU(0.5), nn.GELU()),
-    *(nn.Scale(0.3), nn.Whitening2D(2)),
+    *(nn.Scale(0.3), nn.Whitening2D(2), nn.GlobalAveragePool2D(), nn.SpatialDropout2D(0.3)),
+    *(nn.AveragePool2D(2), nn.AveragePool2D((2, 3), stride=(1, 2)), nn.DepthwiseConv2D(3, padding="same")),
+    nn.DepthwiseConv2D((2, 3), stride=(2, 1), padding=(1, 0), use_bias=False),
     *(nn.SiLU(), nn.Tanh(), nn.Sigmoid(), Flatten(), Residual([ReLU()]), Residual([ReLU()], [BatchNorm()])),
 ]
 ROW_LAYERS = [

@@ -210,7 +210,8 @@ def test_layers_of_ones_own(path):
     ours = Network([OwnWithWeights(), Dense(2)], (4,))
     for act in (import_weights, export_safetensors):
         with pytest.raises(
-            TypeError, match="weights can be exchanged of Conv2D, Dense, BatchNorm, Whitening2D alone, got layer 0"
+            TypeError,
+            match="weights can be exchanged of Conv2D, Dense, BatchNorm, DepthwiseConv2D, Whitening2D alone, got layer 0",
         ):
             act(ours, path)
 
