@@ -61,7 +61,8 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     max_epochs : int, default=30
         Passes over the training data, at least 1.
     max_seconds : float or None, default=None
-        A budget of time: the training ends after the first batch or epoch that is not done before, in (0, inf).
+        Seconds that the training may take, in (0, inf): it ends with the first batch or epoch that is done later, and
+        keeps what it has. What comes out then depends on the machine.
     batch_size : int, default=32
         Samples a step, at least 1.
     augmentation : Augmentation or None, default=None
