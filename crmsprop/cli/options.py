@@ -92,7 +92,7 @@ TRAINING = (
         parse_augmentation,
         "NAME[:VALUE,...]",
         flag="--augment",
-        default="none; tuned, fast and vgg16: flip + crop:2",
+        default="cnn, mlp and reference: none; the others: flip + crop:2",
     ),
     Option("label_smoothing", "share of each label that is spread over all classes, in [0, 1)", float, "F"),
     Option(
@@ -159,7 +159,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         choices=list(RECIPES),
         help='"cnn": convolutions with max-pooling, then dense layers; "mlp": dense layers only; "tuned": the network '
         'of "reference" with batch normalization, augmentation, momentum and a cosine; "fast": a modern network for '
-        'images from 25 x 25 pixels on; "vgg16": VGG-16 with batch normalization, from 32 x 32 on; "reference": the '
+        'images from 25 x 25 pixels on; "vgg16": VGG-16 with batch normalization, from 32 x 32 on; "resnet20": '
+        'residual blocks; "reference": the '
         "CIFAR-10 program that this project answers, layer for layer and line for line (default: cnn for images, mlp "
         "for rows)",
     )
