@@ -44,10 +44,8 @@ def test_help_in_any_terminal(run, monkeypatch, command, columns):
 
 def test_defaults_in_the_help_are_the_estimators(run):
     text = " ".join(run("train", "--help").out.split())
-    assert (
-        "--batch-size N samples a step (default: cnn and mlp and reference: 32; tuned and vgg16 and resnet20: 128; fast: 256)"
-        in text
-    )
+    defaults = "cnn and mlp and reference: 32; tuned and vgg16 and resnet20: 128; fast: 256"
+    assert f"--batch-size N samples a step (default: {defaults})" in text
     assert "(default: cnn and mlp and tuned and fast and vgg16 and resnet20: no; reference: yes)" in text
     assert "--filters N [N ...] filters of each convolution (default: 32 64)" in text
 
