@@ -211,7 +211,7 @@ def test_layers_of_ones_own(path):
     for act in (import_weights, export_safetensors):
         with pytest.raises(
             TypeError,
-            match="weights can be exchanged of Conv2D, .*, Whitening2D alone, got layer 0",
+            match=r"weights can be exchanged of Conv2D, .*, Whitening2D alone, got layer 0",
         ):
             act(ours, path)
 
