@@ -198,15 +198,16 @@ def test_a_stop_writes_it(tmp_path):
 
 def test_the_seeds_are_in_the_file(tmp_path):
     """Without a random_state each fit is another one; the one that goes on is the one that was left."""
-    killed(model_of(tmp_path, Kill(22), random_state=None))
+    unseeded = {"random_state": None, "patience": 100}  # or chance might end it before it is killed
+    killed(model_of(tmp_path, Kill(22), **unseeded))
     copied = tmp_path / "copied"
     copied.mkdir()
     for path in tmp_path.glob("*.c*"):
         (copied / path.name).write_bytes(path.read_bytes())
-    models = [model_of(folder, random_state=None).fit(X, Y) for folder in (tmp_path, copied)]
+    models = [model_of(folder, **unseeded).fit(X, Y) for folder in (tmp_path, copied)]
     one, other = (outcome(*pair) for pair in zip(models, (tmp_path, copied), strict=True))
     assert one == other
-    fresh = model_of(tmp_path / "fresh", random_state=None).fit(X, Y)
+    fresh = model_of(tmp_path / "fresh", **unseeded).fit(X, Y)
     assert fresh.network_.arena.flat.tobytes() != models[0].network_.arena.flat.tobytes()
 
 

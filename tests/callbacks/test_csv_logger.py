@@ -166,7 +166,7 @@ MLPClassifier((3,), max_epochs=9, callbacks=[CSVLogger(sys.argv[1]), Kill()], n_
 
 def test_a_killed_training_leaves_whole_lines(path):
     environment = {**os.environ, "PYTHONPATH": str(Path(crmsprop.__file__).parent.parent)}
-    ended = subprocess.run([sys.executable, "-c", PROGRAM, str(path)], env=environment, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-P", "-c", PROGRAM, str(path)], env=environment, timeout=60, check=False)
     assert ended.returncode == -signal.SIGKILL
     header, rows = rows_of(path)
     assert header == COLUMNS
