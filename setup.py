@@ -18,7 +18,8 @@ from setuptools.command.build_ext import build_ext
 SOURCES = Path("crmsprop/kernels/src")
 # Extensions, each with its C sources.
 TOPICS = {
-    **{name: [name] for name in ("rmsprop", "dense", "elementwise", "activation", "batch_norm", "softmax")},
+    **{name: [name] for name in ("rmsprop", "elementwise", "activation", "batch_norm", "softmax")},
+    "dense": ["dense", "dense_sparse"],
     "pool": ["pool", "average_pool"],
     "depthwise": ["depthwise"],
     "pointwise_loss": ["pointwise_loss"],

@@ -34,8 +34,8 @@ def dense(samples, inputs, units):
     dx, dweight, dbias = (np.empty_like(array) for array in (x, weight, bias))
     scratch = np.zeros(kernels.dense_scratch(samples, inputs, units, F32, True, 1), F32)
     products, name = samples * inputs * units, f"dense {samples} x {inputs} x {units}"
-    forward = (x, weight, bias, out.copy(), True, scratch, 1)
-    backward = (x, weight, out, dx, dweight, dbias, scratch, 1)
+    forward = (x, weight, bias, out.copy(), True, False, scratch, 1)
+    backward = (x, weight, out, dx, dweight, dbias, False, False, scratch, 1)
     yield f"{name}, forward", lambda: kernels.dense_forward(*forward), products
     yield f"{name}, backward", lambda: kernels.dense_backward(*backward), 2 * products
 

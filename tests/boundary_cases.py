@@ -65,12 +65,13 @@ def rmsprop_update_arguments():
 
 def dense_arguments():
     return {"x": zeros(3, 4), "weight": zeros(4, 5), "bias": zeros(5), "out": zeros(3, 5), "relu": True,
-            "scratch": zeros(SCRATCH), "n_threads": 1}  # fmt: skip
+            "sparse": True, "scratch": zeros(SCRATCH), "n_threads": 1}  # fmt: skip
 
 
 def dense_backward_arguments():
     return {"x": zeros(3, 4), "weight": zeros(4, 5), "dy": zeros(3, 5), "dx": zeros(3, 4), "dweight": zeros(4, 5),
-            "dbias": zeros(5), "scratch": zeros(SCRATCH), "n_threads": 1}  # fmt: skip
+            "dbias": zeros(5), "sparse_x": True, "sparse_dy": True, "scratch": zeros(SCRATCH),
+            "n_threads": 1}  # fmt: skip
 
 
 def conv2d_arguments():

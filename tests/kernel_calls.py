@@ -181,19 +181,19 @@ def rule_of(rho=0.9, epsilon=1e-8, eps_in_sqrt=False, weight_decay=0.0, centered
     return RMSpropRule(rho, epsilon_inside=inside, epsilon_outside=outside, **options), weight_decay
 
 
-def dense_forward(kernel, x, weight, bias=None, relu=False, n_threads=2, shift=0):
+def dense_forward(kernel, x, weight, bias=None, relu=False, sparse=False, n_threads=2, shift=0):
     (samples, inputs), units, dtype = x.shape, weight.shape[1], x.dtype
     scratch = Out((kernel.dense_scratch(samples, inputs, units, dtype, False, n_threads),), dtype)
     out = Out((samples, units), dtype)
-    return call(kernel.dense_forward, x, weight, bias, out, relu, scratch, n_threads, shift=shift)[0]
+    return call(kernel.dense_forward, x, weight, bias, out, relu, sparse, scratch, n_threads, shift=shift)[0]
 
 
-def dense_backward(kernel, x, weight, dy, n_threads=2, dx=True, dbias=True, shift=0):
-    """Returns dx, dweight, dbias; those that are not wanted as None."""
+def dense_backward(kernel, x, weight, dy, sparse=(False, False), n_threads=2, dx=True, dbias=True, shift=0):
+    """Returns dx, dweight, dbias; those that are not wanted as None. `sparse` is of x and of dy."""
     (samples, inputs), units, dtype = x.shape, weight.shape[1], x.dtype
     scratch = Out((kernel.dense_scratch(samples, inputs, units, dtype, True, n_threads),), dtype)
     targets = [Out(x.shape, dtype) if dx else None, Out(weight.shape, dtype), Out((units,), dtype) if dbias else None]
-    written = iter(call(kernel.dense_backward, x, weight, dy, *targets, scratch, n_threads, shift=shift))
+    written = iter(call(kernel.dense_backward, x, weight, dy, *targets, *sparse, scratch, n_threads, shift=shift))
     return [None if target is None else next(written) for target in targets]
 
 

@@ -26,10 +26,16 @@ cdef extern from "dense.h":
         int relu
     ctypedef isize (*crm_dense_size)(const crm_dense *) noexcept nogil
     ctypedef void (*crm_dense_block)(const crm_dense *, isize, void *) noexcept nogil
+    ctypedef struct crm_dense_product:
+        crm_dense_size blocks, scratch
+        crm_dense_block run
     ctypedef struct crm_dense_kernels:
-        crm_dense_size forward_blocks, forward_scratch, dx_blocks, dx_scratch, dweight_blocks, dweight_scratch
-        crm_dense_block forward, dx, dweight
+        crm_dense_product forward, dx, dweight
+    ctypedef struct crm_dense_lists:
+        crm_dense_kernels over
+        isize least_columns
     const crm_dense_kernels *crm_dense_table[3][2]
+    const crm_dense_lists *crm_dense_lists_table[3][2]
 
 cdef double COST = 0.025  # nanoseconds a multiply-add, by whole vectors
 
@@ -38,14 +44,18 @@ def dense_scratch(Py_ssize_t samples, Py_ssize_t inputs, Py_ssize_t units, dtype
     """Elements of scratch that the calls below need for `n_threads` threads; see reference.dense_scratch."""
     cdef crm_dense d
     d.samples, d.inputs, d.units = samples, inputs, units
-    cdef const crm_dense_kernels *kernels = crm_dense_table[isa][numpy.dtype(dtype) == numpy.float64]
-    cdef isize size = kernels.forward_scratch(&d)
-    if training:
-        size = max(size, kernels.dx_scratch(&d), kernels.dweight_scratch(&d))
+    cdef bint wide = numpy.dtype(dtype) == numpy.float64
+    cdef isize size = 0
+    cdef bint sparse
+    for sparse in (False, True):
+        size = max(size, forward_of(wide, units, sparse).scratch(&d))
+        if training:
+            size = max(size, dx_of(wide, inputs, sparse).scratch(&d), dweight_of(wide, units, sparse).scratch(&d))
     return size * n_threads
 
 
-def dense_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, bint relu, ndarray scratch, int n_threads):
+def dense_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, bint relu, bint sparse, ndarray scratch,
+                  int n_threads):
     """out = x weight + bias, with ReLU if `relu`; see reference.dense_forward."""
     cdef int type_number = real_of(x, "x")
     cdef crm_dense d
@@ -59,13 +69,11 @@ def dense_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, bint rel
         sized(bias, "bias", 0, d.units)
     d.relu = relu
     separate(("out", "scratch", "x", "weight", "bias"), (out, scratch, x, weight, bias), 2)
-    cdef const crm_dense_kernels *kernels = crm_dense_table[isa][type_number == np.NPY_DOUBLE]
-    run(&d, kernels.forward, kernels.forward_blocks(&d), NULL, 0, kernels.forward_scratch(&d), scratch, type_number,
-        n_threads)
+    run(&d, forward_of(type_number == np.NPY_DOUBLE, d.units, sparse), NULL, scratch, type_number, n_threads)
 
 
 def dense_backward(ndarray x, ndarray weight, ndarray dy, ndarray dx, ndarray dweight, ndarray dbias,
-                   ndarray scratch, int n_threads):
+                   bint sparse_x, bint sparse_dy, ndarray scratch, int n_threads):
     """dx = dy weight', dweight = x' dy, dbias = sum of dy; see reference.dense_backward."""
     cdef int type_number = real_of(x, "x")
     cdef crm_dense d
@@ -84,11 +92,38 @@ def dense_backward(ndarray x, ndarray weight, ndarray dy, ndarray dx, ndarray dw
         same_shape(dx, "dx", x, "x")
     separate(("dx", "dweight", "dbias", "scratch", "x", "weight", "dy"),
              (dx, dweight, dbias, scratch, x, weight, dy), 4)
-    cdef const crm_dense_kernels *kernels = crm_dense_table[isa][type_number == np.NPY_DOUBLE]
-    cdef isize size = kernels.dweight_scratch(&d), weights = kernels.dweight_blocks(&d), inputs = 0
+    cdef bint wide = type_number == np.NPY_DOUBLE
+    cdef const crm_dense_product *to_input = NULL
     if dx is not None:
-        size, inputs = max(size, kernels.dx_scratch(&d)), kernels.dx_blocks(&d)
-    run(&d, kernels.dweight, weights, kernels.dx, inputs, size, scratch, type_number, n_threads)
+        to_input = dx_of(wide, d.inputs, sparse_dy)
+    run(&d, dweight_of(wide, d.units, sparse_x), to_input, scratch, type_number, n_threads)
+
+
+# The product that runs: over lists where its left operand is sparse and it has columns enough. Shapes decide, and what
+# the caller knows about the operands; never what is in them.
+
+
+cdef bint lists_pay(bint wide, isize columns, bint sparse) noexcept:
+    cdef isize least = crm_dense_lists_table[isa][wide].least_columns
+    return sparse and 0 < least <= columns
+
+
+cdef const crm_dense_product *forward_of(bint wide, isize units, bint sparse) noexcept:
+    if lists_pay(wide, units, sparse):
+        return &crm_dense_lists_table[isa][wide].over.forward
+    return &crm_dense_table[isa][wide].forward
+
+
+cdef const crm_dense_product *dx_of(bint wide, isize inputs, bint sparse) noexcept:
+    if lists_pay(wide, inputs, sparse):
+        return &crm_dense_lists_table[isa][wide].over.dx
+    return &crm_dense_table[isa][wide].dx
+
+
+cdef const crm_dense_product *dweight_of(bint wide, isize units, bint sparse) noexcept:
+    if lists_pay(wide, units, sparse):
+        return &crm_dense_lists_table[isa][wide].over.dweight
+    return &crm_dense_table[isa][wide].dweight
 
 
 cdef int describe(crm_dense *d, int type_number, ndarray x, ndarray weight) except -1:
@@ -98,27 +133,30 @@ cdef int describe(crm_dense *d, int type_number, ndarray x, ndarray weight) exce
     return sized(weight, "weight", 0, d.inputs)
 
 
-cdef int run(const crm_dense *d, crm_dense_block first, isize firsts, crm_dense_block second, isize seconds,
-             isize scratch_size, ndarray scratch, int type_number, int n_threads) except -1:
+cdef int run(const crm_dense *d, const crm_dense_product *first, const crm_dense_product *second, ndarray scratch,
+             int type_number, int n_threads) except -1:
     """Run every block of one product, or of two, over the threads that `scratch` has room for."""
     cdef char *memory = <char *>writes(scratch, "scratch", type_number, 1)
-    if np.PyArray_SIZE(scratch) < scratch_size:
-        raise ValueError(f"scratch must have at least {scratch_size} elements, got {np.PyArray_SIZE(scratch)}")
+    cdef isize firsts = first.blocks(d), seconds = 0, size = first.scratch(d)
+    if second != NULL:
+        seconds, size = second.blocks(d), max(size, second.scratch(d))
+    if np.PyArray_SIZE(scratch) < size:
+        raise ValueError(f"scratch must have at least {size} elements, got {np.PyArray_SIZE(scratch)}")
     cdef double cost = COST * d.samples * d.inputs * ((d.units + 15) // 16 * 16) * ((firsts > 0) + (seconds > 0))
     cdef int threads = team(n_threads, cost, firsts + seconds)
-    threads = <int>min(threads, np.PyArray_SIZE(scratch) // max(scratch_size, 1))
+    threads = <int>min(threads, np.PyArray_SIZE(scratch) // max(size, 1))
     threads = max(threads, 1)
-    cdef isize bytes_each = scratch_size * np.PyArray_ITEMSIZE(scratch), block
+    cdef isize bytes_each = size * np.PyArray_ITEMSIZE(scratch), block
     with nogil:
         if threads == 1:
             for block in range(firsts):
-                first(d, block, memory)
+                first.run(d, block, memory)
             for block in range(seconds):
-                second(d, block, memory)
+                second.run(d, block, memory)
         else:
             for block in prange(firsts + seconds, num_threads=threads, schedule="dynamic"):
                 if block < firsts:
-                    first(d, block, memory + threadid() * bytes_each)
+                    first.run(d, block, memory + threadid() * bytes_each)
                 else:
-                    second(d, block - firsts, memory + threadid() * bytes_each)
+                    second.run(d, block - firsts, memory + threadid() * bytes_each)
     return 0

@@ -1,7 +1,6 @@
 """The fully connected layer."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from crmsprop import kernels
 from crmsprop.errors import check_bool, check_integer, check_real
@@ -36,14 +35,17 @@ class Dense(Layer):
     l2: float | None = None
     initializer: Initializer = GLOROT_UNIFORM
 
-    relu: ClassVar[bool] = False
-
     def __post_init__(self) -> None:
         check_integer("units", self.units, 1)
         check_bool("use_bias", self.use_bias)
         if self.l2 is not None:
             check_real("l2", self.l2, "[0, inf)")
         check_initializer(self.initializer)
+
+    @property
+    def surroundings(self) -> tuple[bool, bool]:
+        """Whether a ReLU runs in the same pass, and whether the input comes from one: neither here, see FusedDense."""
+        return False, False
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:
@@ -66,18 +68,29 @@ class Dense(Layer):
         return 2 * input_shape[0] * self.units
 
     def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
+        relu, sparse = self.surroundings
         bias = own.params[1] if self.use_bias else None
-        kernels.dense_forward(x, own.params[0], bias, out, self.relu, own.memory, run.n_threads)
+        kernels.dense_forward(x, own.params[0], bias, out, relu, sparse, own.memory, run.n_threads)
 
     def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
-        if self.relu:
+        relu, sparse = self.surroundings
+        if relu:
             kernels.relu_backward(out, dy, dy, run.n_threads)
-        dbias = own.grads[1] if self.use_bias else None
-        kernels.dense_backward(x, own.params[0], dy, dx, own.grads[0], dbias, own.memory, run.n_threads)
+        weight, dweight, dbias = own.params[0], own.grads[0], own.grads[1] if self.use_bias else None
+        kernels.dense_backward(x, weight, dy, dx, dweight, dbias, sparse, relu, own.memory, run.n_threads)
 
 
 @dataclass(frozen=True)
-class DenseReLU(Dense):
-    """Dense and ReLU in one pass: what fusion makes of the two."""
+class FusedDense(Dense):
+    """Dense, then perhaps ReLU, in one pass, perhaps behind a ReLU: what fusion makes of a Dense and its neighbours.
 
-    relu: ClassVar[bool] = True
+    An input that comes from a ReLU is full of exact zeros, and so is a gradient that goes through one: they are
+    skipped.
+    """
+
+    fused_relu: bool = False
+    behind_relu: bool = False
+
+    @property
+    def surroundings(self) -> tuple[bool, bool]:
+        return self.fused_relu, self.behind_relu

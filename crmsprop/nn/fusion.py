@@ -5,7 +5,9 @@ from dataclasses import fields
 from typing import Any
 
 from crmsprop.nn.conv2d import Conv2D, FusedConv2D
-from crmsprop.nn.dense import Dense, DenseReLU
+from crmsprop.nn.dense import Dense, FusedDense
+from crmsprop.nn.dropout import Dropout
+from crmsprop.nn.flatten import Flatten
 from crmsprop.nn.layer import Layer
 from crmsprop.nn.max_pool2d import MaxPool2D
 from crmsprop.nn.relu import ReLU
@@ -16,27 +18,42 @@ def fuse(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
 
     ====================================  =============
     Conv2D, [ReLU], [MaxPool2D]           FusedConv2D
-    Dense, ReLU                           DenseReLU
+    Dense, ReLU                           FusedDense
+    Dense behind a ReLU                   FusedDense
     ====================================  =============
 
     A pool is fused if its windows do not overlap. A ReLU behind the pool is the same as one before it. A fused layer
-    has the parameters of the layers that it stands for.
+    has the parameters of the layers that it stands for. A ReLU also stands behind what follows it as a view or through
+    a dropout; of a pooled one too few zeros are left.
     """
     fused: list[tuple[Layer, int]] = []
-    index = 0
+    index, behind_relu = 0, False
     while index < len(layers):
-        fused.append(_fuse_head(layers[index], layers[index + 1 : index + 3]))
-        index += fused[-1][1]
+        layer, count = _fuse_head(layers[index], layers[index + 1 : index + 3], behind_relu)
+        fused.append((layer, count))
+        index += count
+        behind_relu = _leaves_zeros(layer, behind_relu)
     return fused
 
 
-def _fuse_head(head: Layer, following: Sequence[Layer]) -> tuple[Layer, int]:
+def _fuse_head(head: Layer, following: Sequence[Layer], behind_relu: bool) -> tuple[Layer, int]:
     # By exact type: a user's subclass means something else.
-    if type(head) is Dense and following and type(following[0]) is ReLU:
-        return DenseReLU(**_values(head)), 2
+    if type(head) is Dense:
+        relu = bool(following) and type(following[0]) is ReLU
+        if relu or behind_relu:
+            return FusedDense(**_values(head), fused_relu=relu, behind_relu=behind_relu), 1 + relu
     if type(head) is Conv2D:
         return _fuse_conv(head, following)
     return head, 1
+
+
+def _leaves_zeros(layer: Layer, behind_relu: bool) -> bool:
+    """Whether about half of what `layer` gives is exactly 0."""
+    if type(layer) is Dropout or type(layer) is Flatten:
+        return behind_relu
+    if isinstance(layer, FusedDense):
+        return layer.fused_relu
+    return type(layer) is ReLU or (isinstance(layer, FusedConv2D) and layer.epilogue == ((1, 1), True))
 
 
 def _fuse_conv(conv: Conv2D, following: Sequence[Layer]) -> tuple[Layer, int]:

@@ -75,6 +75,17 @@ def run_dense(dtype, **how):
     ]
 
 
+def run_sparse_dense(dtype, **how):
+    x, weight, bias, dy = (
+        normal(shape, dtype, seed) for seed, shape in enumerate([(201, 270), (270, 137), (137,), (201, 137)])
+    )
+    x, dy = np.maximum(x, 0), np.maximum(dy, 0)
+    return [
+        dense_forward(COMPILED, x, weight, bias, True, True, **how),
+        *dense_backward(COMPILED, x, weight, dy, (True, True), **how),
+    ]
+
+
 def run_conv(dtype, geometry, kernel_h=3, **how):
     x, weight, bias, out, dy, argmax = conv_operands(dtype, geometry, kernel_h)
     argmax = None if geometry.pool == (1, 1) else argmax
@@ -226,6 +237,7 @@ RUNS = {
     "rmsprop, plain": lambda dtype, **how: run_rmsprop(dtype, options=False, **how),
     "rmsprop, norms": run_norms,
     "dense": run_dense,
+    "dense, sparse": run_sparse_dense,
     "conv2d": lambda dtype, **how: run_conv(dtype, CONV, **how),
     "conv2d, gradients in lists": lambda dtype, **how: run_conv(dtype, CONV, kernel_h=4, **how),
     "conv2d, strided": lambda dtype, **how: run_conv(dtype, STRIDED, **how),
@@ -272,11 +284,19 @@ def alone(run, count):
 
 
 @pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize("units", [1, 10, 37])
-def test_a_dense_row_alone(compiled, dtype, units, relu):
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("units", [1, 10, 37, 128, 150])
+def test_a_dense_row_alone(compiled, dtype, units, sparse, relu):
     x, weight, bias = normal((101, 270), dtype), normal((270, units), dtype, 1), normal((units,), dtype, 2)
-    whole = dense_forward(compiled, x, weight, bias, relu)
-    assert_same_bits(alone(lambda i: [dense_forward(compiled, x[i], weight, bias, relu)], 101), [whole])
+    x = np.maximum(x, 0) if sparse else x
+    whole = dense_forward(compiled, x, weight, bias, relu, sparse)
+    assert_same_bits(alone(lambda i: [dense_forward(compiled, x[i], weight, bias, relu, sparse)], 101), [whole])
+
+
+def test_the_gradient_to_a_row_of_a_dense_layer_alone(compiled, dtype):
+    x, weight, dy = normal((131, 150), dtype), normal((150, 90), dtype, 1), np.maximum(normal((131, 90), dtype, 2), 0)
+    (whole, *_) = dense_backward(compiled, x, weight, dy, (False, True))
+    assert_same_bits(alone(lambda i: dense_backward(compiled, x[i], weight, dy[i], (False, True))[:1], 131), [whole])
 
 
 @pytest.mark.parametrize("geometry", [CONV, STRIDED, ConvGeometry()], ids=str)

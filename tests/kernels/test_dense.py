@@ -5,7 +5,17 @@ import functools
 import numpy as np
 import oracles
 import pytest
-from kernel_calls import Out, assert_close, assert_same_bits, call, dense_backward, dense_forward
+from kernel_calls import (
+    COMPILED,
+    ISAS,
+    Out,
+    assert_close,
+    assert_same_bits,
+    call,
+    dense_backward,
+    dense_forward,
+    implementation,
+)
 
 # (samples, inputs, units)
 EMPTY = [(0, 3, 2), (3, 0, 2), (3, 2, 0), (0, 0, 0), (0, 3, 0), (0, 0, 4), (3, 0, 0)]
@@ -100,7 +110,7 @@ def test_any_scratch_that_is_large_enough_will_do(kernel, dtype, extra):
     """Threads that the scratch has no room for stay at home; the bits are the same."""
     x, weight, bias, _ = operands((49, 257, 17), dtype)
     size = kernel.dense_scratch(49, 257, 17, dtype, False, 1) + extra
-    out, _ = call(kernel.dense_forward, x, weight, bias, Out((49, 17), dtype), False, Out((size,), dtype), 4)
+    out, _ = call(kernel.dense_forward, x, weight, bias, Out((49, 17), dtype), False, False, Out((size,), dtype), 4)
     assert_same_bits([out], [dense_forward(kernel, x, weight, bias)])
 
 
@@ -108,3 +118,82 @@ def test_scratch_for_more_rows_serves_fewer(kernel, dtype):
     sizes = [kernel.dense_scratch(samples, 100, 30, dtype, True, 2) for samples in (1, 10, 100, 1000)]
     assert sizes == sorted(sizes)
     assert kernel.dense_scratch(100, 100, 30, dtype, True, 2) >= kernel.dense_scratch(100, 100, 30, dtype, False, 2)
+
+
+# Sparse operands. Lists serve from 4 vectors of columns on, which is more than most sizes above have; 8 vectors are a
+# panel, 64 (float32 with AVX-512) to 128 rows of it a part, and 64 rows of the product a block, 128 of dx.
+SPARSE_ROWS = [(samples, 70, 70) for samples in (1, 2, 7, 8, 63, 64, 65, 129)]
+SPARSE_COLUMNS = [(5, 3, units) for units in (31, 32, 33, 63, 64, 65, 100, 128, 129, 257)]
+SPARSE_INPUTS = [(5, inputs, 64) for inputs in (1, 7, 8, 9, 31, 32, 33, 63, 65, 100, 129, 257)]
+SPARSE = [*EMPTY, (0, 70, 70), (3, 0, 70), (3, 70, 0), *SPARSE_ROWS, *SPARSE_COLUMNS, *SPARSE_INPUTS]
+DENSITIES = (0.0, 0.5, 1.0)
+
+
+def thinned(array, density, seed=0):
+    """About `density` of the elements as they are, the others 0, some of them negative."""
+    rng = np.random.default_rng(seed)
+    zero = np.where(rng.random(array.shape) < 0.5, -0.0, 0.0).astype(array.dtype)
+    return np.where(rng.random(array.shape) < density, array, zero)
+
+
+@pytest.mark.parametrize("density", DENSITIES)
+@pytest.mark.parametrize("sizes", SPARSE, ids=str)
+def test_sparse_operands(kernel, dtype, sizes, density):
+    x, weight, bias, dy = operands(sizes, dtype)
+    x, dy = thinned(x, density), thinned(dy, density, 1)
+    wide = [array.astype(np.float64) for array in (x, weight, bias, dy)]
+    out = dense_forward(kernel, x, weight, bias, relu=True, sparse=True)
+    assert_close(out, np.maximum(wide[0] @ wide[1] + wide[2], 0), scale=1.0)
+    got = dense_backward(kernel, x, weight, dy, (True, True))
+    for gradient, expected in zip(got, (wide[3] @ wide[1].T, wide[0].T @ wide[3], wide[3].sum(axis=0)), strict=True):
+        assert_close(gradient, expected, scale=1.0)
+
+
+@pytest.mark.parametrize("sparse", [(True, False), (False, True)])
+def test_each_operand_may_be_sparse_alone(kernel, dtype, sparse):
+    x, weight, _, dy = operands((70, 100, 130), dtype)
+    x, dy = thinned(x, 0.5 if sparse[0] else 1.0), thinned(dy, 0.5 if sparse[1] else 1.0, 1)
+    wide = [array.astype(np.float64) for array in (x, weight, dy)]
+    got = dense_backward(kernel, x, weight, dy, sparse)
+    for gradient, expected in zip(got, (wide[2] @ wide[1].T, wide[0].T @ wide[2], wide[2].sum(axis=0)), strict=True):
+        assert_close(gradient, expected)
+
+
+def test_nan_and_infinity_are_no_zeros(kernel, dtype):
+    """They reach what the plain kernel lets them reach, and no more."""
+    x, weight, bias, dy = (array.copy() for array in operands((7, 70, 70), dtype))
+    x, dy = thinned(x, 0.5), thinned(dy, 0.5, 1)
+    x[3, 5], dy[2, 16], weight[6, 60] = np.nan, np.inf, 2.0
+    x[4, 6], dy[:, 60] = np.inf, 1.0
+    with np.errstate(invalid="ignore"):
+        out = dense_forward(kernel, x, weight, bias, sparse=True)
+        dx, dweight, dbias = dense_backward(kernel, x, weight, dy, (True, True))
+    assert [i for i in range(7) if not np.isfinite(out[i]).all()] == [3, 4]
+    assert [i for i in range(7) if not np.isfinite(dx[i]).all()] == [2]
+    bad = ~np.isfinite(dweight)
+    assert bad[5].all()
+    assert bad[6, 60]
+    assert set(np.flatnonzero(bad.any(axis=1))) >= {5, 6}
+    assert not np.delete(np.delete(bad, [5, 6], axis=0), 16, axis=1).any()
+    assert np.flatnonzero(~np.isfinite(dbias)).tolist() == [16]
+
+
+def test_what_meets_a_zero_may_be_skipped(kernel, dtype):
+    """0 times NaN or infinity is NaN or nothing: either way it stays in its column, and what meets no zero is NaN."""
+    x, weight, bias, _ = (array.copy() for array in operands((9, 70, 70), dtype))
+    x[:5, 3], weight[3, 8], weight[3, 69] = 0, np.nan, np.inf
+    with np.errstate(invalid="ignore"):
+        out = dense_forward(kernel, x, weight, bias, sparse=True)
+    clean = dense_forward(kernel, x, np.where(np.isfinite(weight), weight, 0), bias, sparse=True)
+    assert not np.isfinite(out[5:, [8, 69]]).any()
+    for column in (8, 69):
+        assert np.isnan(out[:5, column]).all() or np.array_equal(out[:5, column], clean[:5, column])
+    assert_same_bits([np.delete(out, [8, 69], axis=1)], [np.delete(clean, [8, 69], axis=1)])
+
+
+@pytest.mark.parametrize("isa", [isa for isa in ISAS if isa != "baseline"])
+def test_where_there_are_lists_a_zero_is_skipped(isa, dtype):
+    x, weight = np.zeros((9, 70), dtype), np.full((70, 70), np.nan, dtype)
+    with implementation(isa):
+        assert not dense_forward(COMPILED, x, weight, sparse=True).any()
+        assert not dense_forward(COMPILED, x[:1], weight, sparse=True).any()

@@ -142,15 +142,17 @@ def test_threads_and_neighbours_change_no_bit(case, n_threads):
 
 
 @settings(DRAWN, max_examples=100)
-@given(st.integers(1, 130), st.integers(1, 300), st.integers(1, 130), st.booleans())
-def test_dense(isa, samples, inputs, units, relu):
+@given(st.integers(1, 130), st.integers(1, 300), st.integers(1, 300), st.booleans(), st.booleans())
+def test_dense(isa, samples, inputs, units, relu, sparse):
     rng = np.random.default_rng([samples, inputs, units])
     shapes = (samples, inputs), (inputs, units), (units,), (samples, units)
     x, weight, bias, dy = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
+    if sparse:
+        x, dy = np.maximum(x, 0), np.maximum(dy, 0)
     wide = [array.astype(np.float64) for array in (x, weight, bias, dy)]
     sums = wide[0] @ wide[1] + wide[2]
-    assert_close(dense_forward(COMPILED, x, weight, bias, relu), np.maximum(sums, 0) if relu else sums)
-    dx, dweight, dbias = dense_backward(COMPILED, x, weight, dy)
+    assert_close(dense_forward(COMPILED, x, weight, bias, relu, sparse), np.maximum(sums, 0) if relu else sums)
+    dx, dweight, dbias = dense_backward(COMPILED, x, weight, dy, (sparse, sparse))
     for got, expected in ((dx, wide[3] @ wide[1].T), (dweight, wide[0].T @ wide[3]), (dbias, wide[3].sum(axis=0))):
         assert_close(got, expected, scale=1.0)
 

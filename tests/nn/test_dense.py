@@ -5,7 +5,7 @@ import pytest
 from gradcheck import distinct, layer_pass, random_parameters
 
 from crmsprop.nn import Dense
-from crmsprop.nn.dense import DenseReLU
+from crmsprop.nn.dense import FusedDense
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
@@ -26,7 +26,7 @@ def test_relu_in_the_same_pass():
     params = random_parameters(Dense(9), (6,))
     x, dy = distinct((8, 6), 0), distinct((8, 9), 1)
     plain = layer_pass(Dense(9), x, params)
-    fused = layer_pass(DenseReLU(9), x, params, dy)
+    fused = layer_pass(FusedDense(9, fused_relu=True), x, params, dy)
     np.testing.assert_array_equal(fused.out, np.maximum(plain.out, 0))
     behind = layer_pass(Dense(9), x, params, np.where(plain.out > 0, dy, 0))
     np.testing.assert_array_equal(fused.dx, behind.dx)

@@ -4,9 +4,21 @@ import numpy as np
 import pytest
 from gradcheck import distinct
 
-from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, MaxPool2D, Network, ReLU, Run, SoftmaxCrossEntropy
+from crmsprop.nn import (
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    Network,
+    ReLU,
+    Run,
+    Sigmoid,
+    SoftmaxCrossEntropy,
+)
 from crmsprop.nn.conv2d import FusedConv2D
-from crmsprop.nn.dense import DenseReLU
+from crmsprop.nn.dense import FusedDense
 from crmsprop.nn.fusion import fuse
 
 C, P, R = Conv2D(5, 3, padding="same"), MaxPool2D(), ReLU()
@@ -36,6 +48,7 @@ PATTERNS = {
     "relu first": ([R, C, P], [1, 2]),
     "strided without bias": ([Conv2D(5, 3, stride=2, padding=1, use_bias=False), R, P], [3]),
 }
+WIDE_DENSE = [Flatten(), Dense(90), R, Dense(80), R, Dropout(0.3), Dense(70), R]
 
 
 @pytest.mark.parametrize(("layers", "counts"), PATTERNS.values(), ids=PATTERNS)
@@ -44,8 +57,7 @@ def test_which_layers_run_as_one(layers, counts):
     assert [count for _, count in fused] == counts
     position = 0
     for layer, count in fused:
-        expected = FusedConv2D if count > 1 else type(layers[position])
-        assert type(layer) is expected
+        assert type(layer) is (FusedConv2D if count > 1 else type(layers[position]))
         position += count
 
 
@@ -55,14 +67,36 @@ def test_a_fused_layer_says_what_it_stands_for():
     assert count == 3
     assert layer == FusedConv2D(5, (3, 1), 2, 1, False, 0.5, fused_pool=(2, 3), fused_relu=True)
     assert layer.parameters((8, 8, 2)) == conv.parameters((8, 8, 2))
-    assert fuse([Dense(4, False, 0.5), ReLU()]) == [(DenseReLU(4, False, 0.5), 2)]
+    assert fuse([Dense(4, False, 0.5), ReLU()]) == [(FusedDense(4, False, 0.5, fused_relu=True), 2)]
 
 
 def test_dense_layers():
     assert [count for _, count in fuse([Dense(3), ReLU(), ReLU(), Dense(4), Dense(5), ReLU()])] == [2, 1, 1, 2]
-    assert fuse([ReLU(), Dense(3)]) == [(ReLU(), 1), (Dense(3), 1)]
+    assert fuse([Sigmoid(), Dense(3)]) == [(Sigmoid(), 1), (Dense(3), 1)]
     assert [type(layer) for layer, _ in fuse([Dense(3), Dropout(0.5), ReLU()])] == [Dense, Dropout, ReLU]
     assert fuse([]) == []
+
+
+BEHIND = {
+    "relu": ([R], True),
+    "dense relu": ([Dense(4), R], True),
+    "dense relu dropout": ([Dense(4), R, Dropout(0.5)], True),
+    "conv relu flatten dropout": ([C, R, Flatten(), Dropout(0.5)], True),
+    "conv relu pool": ([C, R, P, Flatten()], False),
+    "nothing": ([], False),
+    "dropout": ([Dropout(0.5)], False),
+    "dense": ([R, Dense(4)], False),
+    "sigmoid": ([R, Sigmoid()], False),
+    "batch norm": ([R, BatchNorm()], False),
+}
+
+
+@pytest.mark.parametrize(("before", "behind"), BEHIND.values(), ids=BEHIND)
+def test_a_dense_layer_knows_whether_a_relu_stands_before_it(before, behind):
+    *_, (last, count) = fuse([*before, Dense(3, l2=0.5)])
+    assert (last, count) == (FusedDense(3, l2=0.5, behind_relu=True) if behind else Dense(3, l2=0.5), 1)
+    *_, (last, count) = fuse([*before, Dense(3), R])
+    assert (last, count) == (FusedDense(3, fused_relu=True, behind_relu=behind), 2)
 
 
 class _LeakyReLU(ReLU):
@@ -103,8 +137,10 @@ def trained(network, x, labels, run):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("layers", "counts"), PATTERNS.values(), ids=PATTERNS)
-def test_the_fused_network_is_the_same_function(layers, counts, dtype):
+@pytest.mark.parametrize(
+    "layers", [*(layers for layers, _ in PATTERNS.values()), WIDE_DENSE], ids=[*PATTERNS, "wide dense layers"]
+)
+def test_the_fused_network_is_the_same_function(layers, dtype):
     networks = pair([*layers, *END], dtype)
     x, labels = distinct((7, 12, 12, 3), 2, dtype), np.arange(7) % 3
     run = Run(training=True, seed=8)

@@ -26,7 +26,7 @@ from crmsprop.nn import (
     Tanh,
 )
 from crmsprop.nn.conv2d import FusedConv2D
-from crmsprop.nn.dense import DenseReLU
+from crmsprop.nn.dense import FusedDense
 
 IMAGE = (6, 5, 2)
 
@@ -35,8 +35,10 @@ SMALL = [
     (Dense(1), (1,)),
     (Dense(17, use_bias=False), (3,)),
     (Dense(3, l2=0.5), (9,)),
-    (DenseReLU(6), (4,)),
-    (DenseReLU(6, use_bias=False), (4,)),
+    (FusedDense(6, fused_relu=True), (4,)),
+    (FusedDense(6, use_bias=False, fused_relu=True), (4,)),
+    (FusedDense(70, fused_relu=True, behind_relu=True), (40,)),
+    (FusedDense(33, behind_relu=True), (70,)),
     (Conv2D(3, 3), IMAGE),
     (Conv2D(2, 1), IMAGE),
     (Conv2D(1, (6, 5)), IMAGE),
@@ -109,7 +111,8 @@ ROW_BY_ROW = [
 # Large enough that each kernel opens a parallel region (50,000 operations) and cuts its work into several blocks.
 LARGE = [
     (Dense(70), (130,), 65),
-    (DenseReLU(33), (301,), 33),
+    (FusedDense(33, fused_relu=True), (301,), 33),
+    (FusedDense(150, fused_relu=True, behind_relu=True), (301,), 131),
     (Conv2D(16, 3), (12, 12, 3), 19),
     (Conv2D(20, 3, stride=2, padding="same", use_bias=False), (17, 15, 5), 21),
     (FusedConv2D(17, 3, padding="same", fused_pool=(2, 2), fused_relu=True), (13, 12, 4), 35),
@@ -139,7 +142,7 @@ def small_case(layer, shape, dtype, n=5):
 @pytest.mark.parametrize(("layer", "shape"), SMALL, ids=repr)
 def test_gradients_to_the_input_and_to_every_parameter(layer, shape):
     # Random filters make the convolution's output any number: behind a fused ReLU or pool a few elements lie at a kink.
-    fused = isinstance(layer, (DenseReLU, FusedConv2D))
+    fused = isinstance(layer, (FusedDense, FusedConv2D))
     assert_layer_gradients(layer, shape, run=Run(training=True, seed=5), left_out=0.02 if fused else 0.0)
 
 

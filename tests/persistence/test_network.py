@@ -118,7 +118,7 @@ BAD_LAYERS = [
     {"class": "Network"},
     {"class": "os.system"},
     {"class": "FusedConv2D", "filters": 3, "kernel_size": 3},
-    {"class": "DenseReLU", "units": 3},
+    {"class": "FusedDense", "units": 3},
     {"class": "GlorotUniform"},
     {"class": "Zeros"},
     {"class": ["Dense"], "units": 3},

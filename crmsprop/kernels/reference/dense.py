@@ -16,11 +16,14 @@ def dense_scratch(samples: int, inputs: int, units: int, dtype: Any, training: b
 
 @silent
 def dense_forward(
-    x: Array, weight: Array, bias: Array | None, out: Array, relu: bool, scratch: Array, n_threads: int
+    x: Array, weight: Array, bias: Array | None, out: Array, relu: bool, sparse: bool, scratch: Array, n_threads: int
 ) -> None:
     """out = x weight + bias, cut off at 0 if `relu`.
 
     Shapes: x (n, inputs), weight (inputs, units), bias (units,) or None, out (n, units).
+
+    `sparse` says that many elements of x are exactly 0, as behind a ReLU. Such an element may then be skipped: where it
+    meets an infinite or NaN weight, the product is NaN or nothing. All else is the same whatever `sparse` is.
     """
     checks.check_dense(x, weight, bias, out)
     np.matmul(x, weight, out=out)
@@ -38,10 +41,15 @@ def dense_backward(
     dx: Array | None,
     dweight: Array,
     dbias: Array | None,
+    sparse_x: bool,
+    sparse_dy: bool,
     scratch: Array,
     n_threads: int,
 ) -> None:
-    """dx = dy weight', dweight = x' dy, dbias = sum of dy over rows; `dx` and `dbias` may be None."""
+    """dx = dy weight', dweight = x' dy, dbias = sum of dy over rows; `dx` and `dbias` may be None.
+
+    `sparse_x` and `sparse_dy` are for dweight and dx what `sparse` is for the forward pass.
+    """
     checks.check_dense_backward(x, weight, dy, dx, dweight, dbias)
     np.matmul(x.T, dy, out=dweight)
     if dbias is not None:
