@@ -124,11 +124,12 @@ class NetworkEstimator(HiddenFeatures):
             X, y = self._check_training_data(X, y)
             data = self._training_set(X, y, sample_weight, self._learn_targets)
             self._build(X, seeds.weights)
-            if self.warm_start and "network_" in before:
+            warm = self.warm_start and "network_" in before
+            if warm:
                 check_same_targets(self.__dict__, before)
                 take_weights(self.network_, before["network_"])
             split = self._split(data, y, X_val, y_val, sample_weight_val, seed=seeds.split)
-            if "network_" not in before or not self.warm_start:
+            if not warm:
                 self._adapt(split.training)
             training = self._training(plan, seeds, self._optimizer(self._groups()))
             self._train(training, split, saved=saved)
@@ -139,6 +140,7 @@ class NetworkEstimator(HiddenFeatures):
     def _fit_part(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         """Train one epoch more, or the first one: partial_fit. Ctrl-C leaves the estimator as it was."""
         with self._unchanged_if_refused() as before:
+            self._check_no_checkpoints("partial_fit")
             seeds = self._seeds()
             plan = self._plan(seeds.order)
             if self.early_stopping:

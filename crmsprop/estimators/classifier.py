@@ -68,8 +68,8 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         Raises
         ------
         TypeError, ValueError
-            As `fit`; and where `classes` are missing or others than before, or `early_stopping` or a balanced
-            `class_weight` is set, which need all data at once.
+            As `fit`; and where `classes` are missing or others than before, or `early_stopping`, a balanced
+            `class_weight` or a `Checkpoint` is set, which need a whole training.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(f"class_weight must be None or a dict in partial_fit, got {self.class_weight!r:.100}")

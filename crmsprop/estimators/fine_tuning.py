@@ -119,7 +119,7 @@ class FineTunable(NetworkEstimator):
         NotFittedError
             If the estimator is not fitted.
         TypeError, ValueError
-            As in `fit`; the estimator is then as it was.
+            As in `fit`, or if there is a `Checkpoint` among the callbacks; the estimator is then as it was.
         DivergenceError
             As in `fit`.
 
@@ -137,6 +137,7 @@ class FineTunable(NetworkEstimator):
         changes = {"learning_rate": learning_rate, "max_epochs": max_epochs}
         settings = clone(self).set_params(**{name: value for name, value in changes.items() if value is not None})
         with self._unchanged_if_refused():
+            self._check_no_checkpoints("fine_tune")
             seeds, before = self._seeds(), self.network_
             plan = settings._plan(seeds.order)
             data, y = self._tuning_set(X, y, sample_weight, check_bool("reset_head", reset_head))

@@ -200,6 +200,11 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
             if not isinstance(callback, Callback):
                 raise TypeError(f"callbacks[{i}] must be a Callback, got {callback!r:.100}")
 
+    def _check_no_checkpoints(self, method: str) -> None:
+        self._check_callbacks()
+        if any(isinstance(callback, Checkpoint) for callback in self.callbacks or []):
+            raise ValueError(f"callbacks must hold no Checkpoint for {method}, which cannot go on from one, got one")
+
     def _seeds(self) -> Seeds:
         try:
             random = check_random_state(self.random_state)

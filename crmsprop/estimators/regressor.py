@@ -60,7 +60,7 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
         Raises
         ------
         TypeError, ValueError
-            As `fit`; and where `early_stopping` is set, which needs all data at once.
+            As `fit`; and where `early_stopping` or a `Checkpoint` is set, which need a whole training.
         """
         self._fit_part(X, y, sample_weight)
         return self

@@ -23,7 +23,7 @@ class Step(NamedTuple):
     @property
     def learns(self) -> bool:
         """Whether the step has gradients to fill."""
-        return len(range(self.grads.start, self.grads.stop)) > 0
+        return bool(self.grads.start < self.grads.stop)
 
 
 class Chain:

@@ -1,5 +1,6 @@
 """The residual block."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -74,7 +75,7 @@ class Residual(Layer):
     def memory(self, site: Site) -> "ResidualMemory":
         main, around = self._chains(site.input_shape, (site.stream + 1) * STREAMS)
         shape = main.output_shape
-        sizes = [site.batch_size * int(np.prod(size, dtype=np.int64)) for size in (shape, site.input_shape)]
+        sizes = [site.batch_size * math.prod(size) for size in (shape, site.input_shape)]
         is_open = not around.steps  # x itself is added
 
         def buffer(size: int, wanted: bool) -> Array:
@@ -93,7 +94,7 @@ class Residual(Layer):
         return max(chain.largest_array for chain in self._chains(input_shape, 0))
 
     def flops(self, input_shape: Shape) -> int:
-        added = int(np.prod(self.output_shape(input_shape), dtype=np.int64))
+        added = math.prod(self.output_shape(input_shape))
         return added + sum(chain.flops for chain in self._chains(input_shape, 0))
 
     def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:

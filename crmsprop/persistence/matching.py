@@ -225,10 +225,10 @@ def _parts(name: str, library: Library) -> tuple[Part, ...]:
 
 
 def _part(text: str, library: Library) -> Part:
-    stem, number = re.fullmatch(r"(.*?)_?([0-9]{0,9})", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    number = re.search(r"_?([0-9]{1,9})\Z", text)
     if number:
-        return stem, int(number)
-    return stem, 0 if library.unnumbered_is_first else None
+        return text[: number.start()], int(number[1])
+    return text.removesuffix("_"), 0 if library.unnumbered_is_first else None
 
 
 def _n_shared(first: Sequence[Part], second: Sequence[Part]) -> int:

@@ -46,7 +46,10 @@ def test_a_schedule_multiplies_it():
 def test_it_sees_what_other_callbacks_set():
     """A schedule would not: it goes on from the rate of its own."""
     plateau = ReduceOnPlateau("loss", factor=0.5, patience=1, min_delta=100)
-    keep = lambda epoch, learning_rate: learning_rate  # noqa: E731
+
+    def keep(epoch, learning_rate):
+        return learning_rate
+
     assert fit(plateau, LearningRateScheduler(keep)).history_["learning_rate"] == [0.5, 0.5, 0.25, 0.125]
 
 
@@ -57,7 +60,9 @@ def test_a_second_fit_starts_afresh():
 
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf, None, "0.1", True, np.array(0.1)])
 def test_a_function_must_return_a_rate(value):
-    function = lambda epoch, learning_rate: value if epoch == 2 else learning_rate  # noqa: E731
+    def function(epoch, learning_rate):
+        return value if epoch == 2 else learning_rate
+
     with pytest.raises(ValueError, match=r"must be a finite number of at least 0, got .* for epoch 2"):
         fit(LearningRateScheduler(function))
 

@@ -5,6 +5,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from crmsprop import CNNClassifier, MLPClassifier, NetworkClassifier, load
+from crmsprop.callbacks import Checkpoint
 from crmsprop.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU
 from crmsprop.training import Callback
 
@@ -136,6 +137,14 @@ def test_what_is_refused_leaves_the_model_as_it_was(fitted, tmp_path, arguments,
         model.fine_tune(**{"X": X, "y": y, **arguments})
     np.testing.assert_array_equal(model.predict_proba(X), before)
     assert model.classes_.tolist() == [0, 1, 2, 3, 4]
+    assert model.history_ == fitted.history_
+
+
+def test_a_checkpoint_is_refused(fitted, tmp_path):
+    model = again(fitted, tmp_path).set_params(callbacks=[Checkpoint(tmp_path / "never.crms")])
+    with pytest.raises(ValueError, match="callbacks must hold no Checkpoint for fine_tune"):
+        model.fine_tune(*task([0, 1, 2]))
+    assert not (tmp_path / "never.crms").exists()
     assert model.history_ == fitted.history_
 
 

@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 import crmsprop
 from crmsprop import MLPClassifier, NetworkClassifier
-from crmsprop.callbacks import Callback, EarlyStopping
+from crmsprop.callbacks import Callback, Checkpoint, EarlyStopping
 from crmsprop.nn import BatchNorm, Dense, ReLU
 from crmsprop.schedules import CosineAnnealing
 
@@ -130,6 +130,8 @@ def test_parts_that_are_refused_leave_the_model(cases):
         cases.mlp().partial_fit(X, y)
     with pytest.raises(ValueError, match="early_stopping must be False in partial_fit, got True"):
         cases.mlp(early_stopping=True).partial_fit(X, y, [0, 1, 2])
+    with pytest.raises(ValueError, match="callbacks must hold no Checkpoint for partial_fit"):
+        cases.mlp(callbacks=[Checkpoint("never.crms")]).partial_fit(X, y, [0, 1, 2])
     with pytest.raises(ValueError, match="class_weight must be None or a dict in partial_fit, got 'balanced'"):
         cases.mlp(class_weight="balanced").partial_fit(X, y, [0, 1, 2])
     with pytest.raises(ValueError, match=r"y must hold only labels that fit has seen, array\(\[0, 1\]\)"):

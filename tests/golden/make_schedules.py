@@ -39,7 +39,9 @@ def torch_rates(make, fraction=False):
 
 
 def torch_restarts(cycle, cycle_growth, final):
-    make = lambda optimizer: lr_scheduler.CosineAnnealingWarmRestarts(optimizer, cycle, cycle_growth, final)  # noqa: E731
+    def make(optimizer):
+        return lr_scheduler.CosineAnnealingWarmRestarts(optimizer, cycle, cycle_growth, final)
+
     return torch_rates(make, fraction=True)
 
 

@@ -245,7 +245,6 @@ def test_scratch_is_for_as_many_threads_as_it_was_asked_for():
     assert COMPILED.augment_scratch((32, 32, 3), Sampling(), np.float64, 1) > sizes[0]
 
 
-@pytest.mark.skipif(len(ISAS) < 2, reason="one instruction set only")
 def test_scratch_does_not_depend_on_the_instruction_set():
     found = set()
     for name in ISAS:

@@ -92,10 +92,13 @@ def test_threads_may_share_a_schedule():
     schedule = as_schedule(lambda epoch, learning_rate: learning_rate + epoch, 1.0)
     expected = [1.0 + epoch * (epoch + 1) / 2 for epoch in range(n_epochs)]
     results = []
+
+    def walk():
+        results.append([schedule(epoch, 1, n_epochs) for epoch in range(n_epochs)])
+
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        walk = lambda: results.append([schedule(epoch, 1, n_epochs) for epoch in range(n_epochs)])  # noqa: E731
         threads = [threading.Thread(target=walk) for _ in range(4)]
         for thread in threads:
             thread.start()

@@ -18,12 +18,23 @@ class Everything(Callback):
         rows = len(context.history["epoch"])
         self.notes.append((self.name + hook, context.epoch, context.batch, context.step, rows, context.learning_rate))
 
-    on_train_begin = lambda self, context: self.note("train_begin", context)  # noqa: E731
-    on_train_end = lambda self, context: self.note("train_end", context)  # noqa: E731
-    on_epoch_begin = lambda self, context: self.note("epoch_begin", context)  # noqa: E731
-    on_epoch_end = lambda self, context: self.note("epoch_end", context)  # noqa: E731
-    on_batch_begin = lambda self, context: self.note("batch_begin", context)  # noqa: E731
-    on_batch_end = lambda self, context: self.note("batch_end", context)  # noqa: E731
+    def on_train_begin(self, context):
+        self.note("train_begin", context)
+
+    def on_train_end(self, context):
+        self.note("train_end", context)
+
+    def on_epoch_begin(self, context):
+        self.note("epoch_begin", context)
+
+    def on_epoch_end(self, context):
+        self.note("epoch_end", context)
+
+    def on_batch_begin(self, context):
+        self.note("batch_begin", context)
+
+    def on_batch_end(self, context):
+        self.note("batch_end", context)
 
 
 def test_order_of_the_hooks_and_what_the_context_says(problem):
