@@ -35,7 +35,7 @@ def dense(samples, inputs, units):
     scratch = np.zeros(kernels.dense_scratch(samples, inputs, units, F32, True, 1), F32)
     products, name = samples * inputs * units, f"dense {samples} x {inputs} x {units}"
     forward = (x, weight, bias, out.copy(), True, False, scratch, 1)
-    backward = (x, weight, out, dx, dweight, dbias, False, False, scratch, 1)
+    backward = (x, weight, out, dx, dweight, dbias, False, False, False, scratch, 1)
     yield f"{name}, forward", lambda: kernels.dense_forward(*forward), products
     yield f"{name}, backward", lambda: kernels.dense_backward(*backward), 2 * products
 

@@ -70,8 +70,8 @@ def dense_arguments():
 
 def dense_backward_arguments():
     return {"x": zeros(3, 4), "weight": zeros(4, 5), "dy": zeros(3, 5), "dx": zeros(3, 4), "dweight": zeros(4, 5),
-            "dbias": zeros(5), "sparse_x": True, "sparse_dy": True, "scratch": zeros(SCRATCH),
-            "n_threads": 1}  # fmt: skip
+            "dbias": zeros(5), "sparse_x": True, "sparse_dy": True, "cut_dx": True,
+            "scratch": zeros(SCRATCH), "n_threads": 1}  # fmt: skip
 
 
 def conv2d_arguments():

@@ -188,12 +188,15 @@ def dense_forward(kernel, x, weight, bias=None, relu=False, sparse=False, n_thre
     return call(kernel.dense_forward, x, weight, bias, out, relu, sparse, scratch, n_threads, shift=shift)[0]
 
 
-def dense_backward(kernel, x, weight, dy, sparse=(False, False), n_threads=2, dx=True, dbias=True, shift=0):
+def dense_backward(
+    kernel, x, weight, dy, sparse=(False, False), n_threads=2, dx=True, dbias=True, shift=0, cut_dx=False
+):
     """Returns dx, dweight, dbias; those that are not wanted as None. `sparse` is of x and of dy."""
     (samples, inputs), units, dtype = x.shape, weight.shape[1], x.dtype
     scratch = Out((kernel.dense_scratch(samples, inputs, units, dtype, True, n_threads),), dtype)
     targets = [Out(x.shape, dtype) if dx else None, Out(weight.shape, dtype), Out((units,), dtype) if dbias else None]
-    written = iter(call(kernel.dense_backward, x, weight, dy, *targets, *sparse, scratch, n_threads, shift=shift))
+    arguments = x, weight, dy, *targets, *sparse, cut_dx, scratch, n_threads
+    written = iter(call(kernel.dense_backward, *arguments, shift=shift))
     return [None if target is None else next(written) for target in targets]
 
 

@@ -24,6 +24,7 @@ cdef extern from "dense.h":
         void *dweight
         void *dbias
         int relu
+        int cut_dx
     ctypedef isize (*crm_dense_size)(const crm_dense *) noexcept nogil
     ctypedef void (*crm_dense_block)(const crm_dense *, isize, void *) noexcept nogil
     ctypedef struct crm_dense_product:
@@ -73,7 +74,7 @@ def dense_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, bint rel
 
 
 def dense_backward(ndarray x, ndarray weight, ndarray dy, ndarray dx, ndarray dweight, ndarray dbias,
-                   bint sparse_x, bint sparse_dy, ndarray scratch, int n_threads):
+                   bint sparse_x, bint sparse_dy, bint cut_dx, ndarray scratch, int n_threads):
     """dx = dy weight', dweight = x' dy, dbias = sum of dy; see reference.dense_backward."""
     cdef int type_number = real_of(x, "x")
     cdef crm_dense d
@@ -87,6 +88,7 @@ def dense_backward(ndarray x, ndarray weight, ndarray dy, ndarray dx, ndarray dw
     if dbias is not None:
         d.dbias = writes(dbias, "dbias", type_number, 1)
         sized(dbias, "dbias", 0, d.units)
+    d.cut_dx = cut_dx
     if dx is not None:
         d.dx = writes(dx, "dx", type_number, 2)
         same_shape(dx, "dx", x, "x")

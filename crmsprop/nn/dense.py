@@ -43,9 +43,9 @@ class Dense(Layer):
         check_initializer(self.initializer)
 
     @property
-    def surroundings(self) -> tuple[bool, bool]:
-        """Whether a ReLU runs in the same pass, and whether the input comes from one: neither here, see FusedDense."""
-        return False, False
+    def surroundings(self) -> tuple[bool, bool, bool, bool]:
+        """What the layer has to do with ReLUs around it, as FusedDense has it: nothing here."""
+        return False, False, False, False
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:
@@ -68,16 +68,17 @@ class Dense(Layer):
         return 2 * input_shape[0] * self.units
 
     def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
-        relu, sparse = self.surroundings
+        relu, behind_relu, _, _ = self.surroundings
         bias = own.params[1] if self.use_bias else None
-        kernels.dense_forward(x, own.params[0], bias, out, relu, sparse, own.memory, run.n_threads)
+        kernels.dense_forward(x, own.params[0], bias, out, relu, behind_relu, own.memory, run.n_threads)
 
     def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
-        relu, sparse = self.surroundings
-        if relu:
+        relu, behind_relu, cuts_dx, dy_is_cut = self.surroundings
+        if relu and not dy_is_cut:
             kernels.relu_backward(out, dy, dy, run.n_threads)
         weight, dweight, dbias = own.params[0], own.grads[0], own.grads[1] if self.use_bias else None
-        kernels.dense_backward(x, weight, dy, dx, dweight, dbias, sparse, relu, own.memory, run.n_threads)
+        sparse = behind_relu, relu
+        kernels.dense_backward(x, weight, dy, dx, dweight, dbias, *sparse, cuts_dx, own.memory, run.n_threads)
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,24 @@ class FusedDense(Dense):
 
     An input that comes from a ReLU is full of exact zeros, and so is a gradient that goes through one: they are
     skipped.
+
+    Attributes
+    ----------
+    fused_relu : bool
+        Whether a ReLU runs in the same pass.
+    behind_relu : bool
+        Whether the input comes from a ReLU.
+    cuts_dx : bool
+        Whether the gradient to the input is to be the one before that ReLU, a FusedDense's own, and perhaps a dropout.
+    dy_is_cut : bool
+        Whether the gradient comes from a layer that did this for the layer's own ReLU.
     """
 
     fused_relu: bool = False
     behind_relu: bool = False
+    cuts_dx: bool = False
+    dy_is_cut: bool = False
 
     @property
-    def surroundings(self) -> tuple[bool, bool]:
-        return self.fused_relu, self.behind_relu
+    def surroundings(self) -> tuple[bool, bool, bool, bool]:
+        return self.fused_relu, self.behind_relu, self.cuts_dx, self.dy_is_cut

@@ -1,7 +1,7 @@
 """Rewrites a list of layers so that neighbours run as one pass; the only place where layers are fused."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from crmsprop.nn.conv2d import Conv2D, FusedConv2D
@@ -23,8 +23,9 @@ def fuse(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
     ====================================  =============
 
     A pool is fused if its windows do not overlap. A ReLU behind the pool is the same as one before it. A fused layer
-    has the parameters of the layers that it stands for. A ReLU also stands behind what follows it as a view or through
-    a dropout; of a pooled one too few zeros are left.
+    has the parameters of the layers that it stands for. A layer is also behind a ReLU where a view or a dropout lies
+    between them; of a pooled one too few zeros are left. Between two dense layers the second one's backward pass goes
+    through the ReLU too.
     """
     fused: list[tuple[Layer, int]] = []
     index, behind_relu = 0, False
@@ -33,6 +34,7 @@ def fuse(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
         fused.append((layer, count))
         index += count
         behind_relu = _leaves_zeros(layer, behind_relu)
+    _cut_gradients(fused)
     return fused
 
 
@@ -54,6 +56,22 @@ def _leaves_zeros(layer: Layer, behind_relu: bool) -> bool:
     if isinstance(layer, FusedDense):
         return layer.fused_relu
     return type(layer) is ReLU or (isinstance(layer, FusedConv2D) and layer.epilogue == ((1, 1), True))
+
+
+def _cut_gradients(fused: list[tuple[Layer, int]]) -> None:
+    """Have each dense layer cut the gradient to its input for the dense layer whose ReLU it is behind.
+
+    A dropout between them leaves nothing above 0 that the ReLU did not, and where it makes a 0 the gradient is 0.
+    """
+    before: int | None = None
+    for i, (layer, count) in enumerate(fused):
+        if isinstance(layer, FusedDense):
+            if before is not None:
+                fused[before] = replace(fused[before][0], dy_is_cut=True), fused[before][1]
+                fused[i] = replace(layer, cuts_dx=True), count
+            before = i if layer.fused_relu else None
+        elif type(layer) is not Dropout:
+            before = None
 
 
 def _fuse_conv(conv: Conv2D, following: Sequence[Layer]) -> tuple[Layer, int]:

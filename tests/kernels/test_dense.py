@@ -83,6 +83,23 @@ def test_what_is_not_wanted_changes_nothing_else(kernel, dtype, dx, dbias):
     assert_same_bits(part, [whole[0] if dx else None, whole[1], whole[2] if dbias else None])
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 70, 70), (201, 257, 33), (0, 5, 4)], ids=str)
+def test_the_gradient_before_a_relu(kernel, dtype, sizes, sparse):
+    x, weight, _, dy = operands(sizes, dtype)
+    x = np.maximum(x, 0)
+    whole, *others = dense_backward(kernel, x, weight, dy, (sparse, sparse))
+    cut, *same = dense_backward(kernel, x, weight, dy, (sparse, sparse), cut_dx=True)
+    assert_same_bits([cut, *same], [np.where(x > 0, whole, dtype.type(0)), *others])
+
+
+def test_nan_in_the_output_of_a_relu_has_no_gradient(kernel, dtype):
+    x, weight, _, dy = (array.copy() for array in operands((7, 18, 17), dtype))
+    x[3, 5] = np.nan
+    (dx, *_) = dense_backward(kernel, x, weight, dy, cut_dx=True)
+    assert dx[3, 5] == 0
+
+
 def test_relu_keeps_nan_and_cuts_only_what_is_negative(kernel, dtype):
     x = np.array([[np.nan], [-np.inf], [np.inf], [-1.0], [1.0]], dtype)
     got = dense_forward(kernel, x, np.ones((1, 9), dtype), None, relu=True)

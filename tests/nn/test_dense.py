@@ -34,6 +34,24 @@ def test_relu_in_the_same_pass():
     np.testing.assert_array_equal(fused.grads[1], behind.grads[1])
 
 
+def test_the_relu_before_it_in_the_same_backward_pass():
+    params = random_parameters(Dense(9), (40,))
+    x, dy = np.maximum(distinct((8, 40), 0), 0), distinct((8, 9), 1)
+    plain = layer_pass(Dense(9), x, params, dy)
+    cut = layer_pass(FusedDense(9, behind_relu=True, cuts_dx=True), x, params, dy)
+    np.testing.assert_array_equal(cut.dx, np.where(x > 0, plain.dx, 0))
+    np.testing.assert_allclose(cut.grads[0], plain.grads[0], rtol=1e-13, atol=1e-13)
+
+
+def test_a_gradient_that_is_cut_already():
+    params = random_parameters(Dense(9), (6,))
+    x, dy = distinct((8, 6), 0), distinct((8, 9), 1)
+    whole = layer_pass(FusedDense(9, fused_relu=True), x, params, dy)
+    rest = layer_pass(FusedDense(9, fused_relu=True, dy_is_cut=True), x, params, np.where(whole.out > 0, dy, 0))
+    np.testing.assert_array_equal(rest.dx, whole.dx)
+    np.testing.assert_array_equal(rest.grads[0], whole.grads[0])
+
+
 @pytest.mark.parametrize("shape", [(), (8, 8), (8, 8, 3)])
 def test_a_shape_that_is_no_row_is_refused(shape):
     shown = "\\(" + ", ".join(map(str, shape)) + "\\)"

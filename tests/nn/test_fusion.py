@@ -93,10 +93,24 @@ BEHIND = {
 
 @pytest.mark.parametrize(("before", "behind"), BEHIND.values(), ids=BEHIND)
 def test_a_dense_layer_knows_whether_a_relu_stands_before_it(before, behind):
+    cuts = type(before[0]) is Dense if behind else False
     *_, (last, count) = fuse([*before, Dense(3, l2=0.5)])
-    assert (last, count) == (FusedDense(3, l2=0.5, behind_relu=True) if behind else Dense(3, l2=0.5), 1)
+    fused = FusedDense(3, l2=0.5, behind_relu=True, cuts_dx=cuts)
+    assert (last, count) == (fused if behind else Dense(3, l2=0.5), 1)
     *_, (last, count) = fuse([*before, Dense(3), R])
-    assert (last, count) == (FusedDense(3, fused_relu=True, behind_relu=behind), 2)
+    assert (last, count) == (FusedDense(3, fused_relu=True, behind_relu=behind, cuts_dx=cuts), 2)
+
+
+@pytest.mark.parametrize(
+    ("between", "cut"),
+    [([], True), ([Dropout(0.5)], True), ([Sigmoid()], False), ([R], False)],
+    ids=["nothing", "dropout", "sigmoid", "relu"],
+)
+def test_one_of_two_dense_layers_goes_back_through_the_relu_between_them(between, cut):
+    (first, _), *_, (last, _) = fuse([Dense(5), R, *between, Dense(3), R])
+    assert (first.dy_is_cut, last.cuts_dx) == (cut, cut)
+    assert not first.cuts_dx
+    assert not last.dy_is_cut
 
 
 class _LeakyReLU(ReLU):

@@ -6,7 +6,7 @@ import numpy as np
 
 from crmsprop.kernels.reference import checks
 from crmsprop.kernels.reference.checks import Array, silent
-from crmsprop.kernels.reference.elementwise import cut_off
+from crmsprop.kernels.reference.elementwise import cut_off, relu_backward
 
 
 def dense_scratch(samples: int, inputs: int, units: int, dtype: Any, training: bool, n_threads: int) -> int:
@@ -43,12 +43,14 @@ def dense_backward(
     dbias: Array | None,
     sparse_x: bool,
     sparse_dy: bool,
+    cut_dx: bool,
     scratch: Array,
     n_threads: int,
 ) -> None:
     """dx = dy weight', dweight = x' dy, dbias = sum of dy over rows; `dx` and `dbias` may be None.
 
-    `sparse_x` and `sparse_dy` are for dweight and dx what `sparse` is for the forward pass.
+    `sparse_x` and `sparse_dy` are for dweight and dx what `sparse` is for the forward pass. `cut_dx` says that x is the
+    output of a ReLU, perhaps through a dropout, and dx the gradient before the ReLU: 0 where x is not above 0.
     """
     checks.check_dense_backward(x, weight, dy, dx, dweight, dbias)
     np.matmul(x.T, dy, out=dweight)
@@ -56,3 +58,5 @@ def dense_backward(
         np.sum(dy, axis=0, out=dbias)
     if dx is not None:
         np.matmul(dy, weight.T, out=dx)
+        if cut_dx:
+            relu_backward(x, dx, dx, n_threads)

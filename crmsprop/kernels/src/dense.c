@@ -13,6 +13,7 @@
 #include "crm.h"
 #include "dense.h"
 #include "dense_bias.h"
+#include "dense_cut.h"
 #include "tile.h"
 
 #define ROWS_A_BLOCK 96  /* twice as many where eight panels or more give the threads enough to do */
@@ -131,9 +132,11 @@ static void dx(const crm_dense *d, isize block, void *scratch)
 {
     isize panels = CEIL_DIV(d->inputs, PANEL), share = rows_a_block(d->inputs, d->samples);
     isize column = block % panels * PANEL, row = block / panels * share;
+    isize rows = MIN(d->samples - row, share);
     target t = {.c = (real *)d->dx + row * d->inputs + column, .cm = d->inputs, .width = MIN(d->inputs - column, PANEL)};
     block_product((const real *)d->dy + row * d->units, d->units, (const real *)d->weight + column * d->units, 1,
-                  d->units, t, MIN(d->samples - row, share), scratch);
+                  d->units, t, rows, scratch);
+    cut_dx(d, row, rows, column, t.width);
 }
 
 /* Nearly equal shares, whole tiles, an even number of them for an even number of threads. */

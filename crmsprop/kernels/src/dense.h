@@ -8,7 +8,8 @@ typedef struct {
     isize samples, inputs, units;
     const void *x, *weight, *bias, *dy; /* (samples, inputs), (inputs, units), (units,), (samples, units) */
     void *out, *dx, *dweight, *dbias;
-    int relu;
+    int relu;   /* forward: out is cut off at 0 */
+    int cut_dx; /* x is a ReLU's output, dx the gradient before it: 0 where x is not above 0 */
 } crm_dense;
 
 typedef isize (*crm_dense_size)(const crm_dense *);

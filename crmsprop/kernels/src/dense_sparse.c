@@ -23,6 +23,7 @@
 #include <immintrin.h>
 
 #include "dense_bias.h"
+#include "dense_cut.h"
 #include "tile.h"
 
 #define MAX_VECS 8
@@ -245,8 +246,10 @@ static void dx(const crm_dense *d, isize block, void *scratch)
                 .to = (real *)d->dx + row * d->inputs + column,
                 .to_row = d->inputs,
                 .width = MIN(d->inputs - column, columns)};
-    if (t.rows > 0 && t.width > 0)
+    if (t.rows > 0 && t.width > 0) {
         product(t, (const real *)d->weight + column * d->units, d->units, 1, d->units, scratch);
+        cut_dx(d, row, t.rows, column, t.width);
+    }
 }
 
 /* ---- dweight */
