@@ -2,8 +2,9 @@
 
 A network is a list of layers: ("conv", filters, size, padding), ("pool", size), ("norm",), ("relu",), ("gelu",),
 ("flatten",), ("dense", units) and ("dropout", rate), on images of 0..255 as uint8 or on rows of float32. Every
-contender has `train`, which trains one epoch in batches of a random order with RMSprop and returns its mean loss, and
-`predict`, which takes and returns NumPy. One whose library is missing raises ImportError when it is made.
+contender has `train`, which trains `epochs` epochs in batches of a random order with RMSprop and returns the mean loss
+of the last, and `predict`, which takes and returns NumPy. One whose library is missing raises ImportError when it is
+made.
 """
 
 from abc import ABC, abstractmethod
@@ -42,6 +43,8 @@ def mlp(*sizes: int) -> list[tuple[Any, ...]]:
 class Contender(ABC):
     """What all need: the data, and batches in a random order."""
 
+    epochs = 1
+
     def __init__(self, layers, X, y, batch):
         self.layers, self.X, self.y, self.batch = layers, X, y, batch
         self.rng = np.random.default_rng(0)
@@ -66,14 +69,19 @@ class Contender(ABC):
 
 
 class Crmsprop(Contender):
-    """Through the fit of CNNClassifier, MLPClassifier or, for what these do not have, NetworkClassifier."""
+    """Through the fit of CNNClassifier, MLPClassifier or, for what these do not have, NetworkClassifier.
+
+    A fit checks the data and makes the network; the others made theirs before the clock starts.
+    """
+
+    epochs = 5
 
     def build(self):
         from crmsprop import CNNClassifier, MLPClassifier, NetworkClassifier, nn
 
         dense = [layer[1] for layer in self.layers if layer[0] == "dense"][:-1]
         dropout = next((layer[1] for layer in self.layers if layer[0] == "dropout"), 0.0)
-        common = {"dropout": dropout, "max_epochs": 1, "batch_size": self.batch, "random_state": 0}
+        common = {"dropout": dropout, "max_epochs": self.epochs, "batch_size": self.batch, "random_state": 0}
         if ("norm",) in self.layers:
             kinds = {
                 "conv": nn.Conv2D,
@@ -101,7 +109,7 @@ class Crmsprop(Contender):
     def loss_after(self, epochs):
         """`fit` begins afresh each time."""
         loss = self.model.set_params(max_epochs=epochs).fit(self.X, self.y).history_["loss"][-1]
-        self.model.set_params(max_epochs=1)
+        self.model.set_params(max_epochs=self.epochs)
         return loss
 
     def predict(self, X):

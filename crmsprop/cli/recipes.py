@@ -59,11 +59,14 @@ TUNED = {
     "random_state": 0,
 }
 
-# 85.8% of a held-out tenth in 8 epochs, without flips in prediction.
+# Of a held-out tenth, without flips in prediction: 86.8% in 10 epochs with filters (32, 128, 128), 86.7% in 5 with
+# these, which take three times as long. Without weight decay it was 86.6% in epoch 19 of 30 of the former; rho 0.99 in
+# place of 0.9 and crops of 4 pixels in place of 2 changed nothing.
 FAST = {
     **TUNED,
-    "layers": models.fast_cnn((32, 128, 128)),
-    "max_epochs": 60,
+    "layers": models.fast_cnn((64, 256, 256)),
+    "max_epochs": 16,
+    "weight_decay": 2.0,
     "batch_size": 256,
     "momentum": 0.85,
     "schedule": Warmup(1).then(CosineAnnealing(), after=1),
