@@ -145,6 +145,11 @@ class Dirac(Initializer):
 
     With stride 1, ``padding="same"`` and no bias a convolution then begins as the identity.
 
+    Parameters
+    ----------
+    rest : Initializer, default=Zeros()
+        Of the outputs beyond the number of inputs. Those that begin as zeros stay so for long behind a normalization.
+
     Examples
     --------
     >>> import numpy as np
@@ -154,12 +159,19 @@ class Dirac(Initializer):
            [0., 1., 0., 0., 0.]])
     """
 
+    rest: Initializer = Zeros()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rest, Initializer) or isinstance(self.rest, Dirac):
+            raise TypeError(f"rest must be an Initializer other than Dirac, got {self.rest!r:.100}")
+
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         if len(shape) < 2:
             raise ValueError(f"Dirac needs an array of at least two axes, the last two inputs and outputs, got {shape}")
-        values = np.zeros(shape)
+        values = self.rest(shape, rng)
+        values[..., : shape[-2]] = 0.0
         middle = tuple((size - 1) // 2 for size in shape[:-2])  # of an even size "same" pads the far side
-        values[middle] = np.eye(shape[-2], shape[-1])
+        values[middle][..., : shape[-2]] = np.eye(shape[-2], min(shape[-2:]))
         return values
 
 

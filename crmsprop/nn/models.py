@@ -13,7 +13,7 @@ from crmsprop.nn.dense import Dense
 from crmsprop.nn.dropout import Dropout
 from crmsprop.nn.flatten import Flatten
 from crmsprop.nn.global_average_pool2d import GlobalAveragePool2D
-from crmsprop.nn.initializers import HeNormal
+from crmsprop.nn.initializers import Dirac, HeNormal, LeCunNormal
 from crmsprop.nn.layer import Layer
 from crmsprop.nn.max_pool2d import MaxPool2D
 from crmsprop.nn.relu import ReLU
@@ -97,8 +97,8 @@ def fast_cnn(widths: Sequence[int] = (64, 256, 256)) -> list[Layer]:
     """Return a network that learns CIFAR-10 in a few epochs, after Jordan's airbench (2024).
 
     A fixed whitening first layer, then three blocks of convolution, max-pool, batch normalization, GELU, convolution,
-    batch normalization, GELU; a pool over what is left, and a scale that makes the first predictions even. Images of
-    32 x 32 pixels leave 3 x 3, those from 25 x 25 on leave at least 1.
+    batch normalization, GELU; a pool over what is left, and a scale that makes the first predictions even. Convolutions
+    begin by passing on what they get. Images of 32 x 32 pixels leave 3 x 3, those from 25 x 25 on leave at least 1.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def fast_cnn(widths: Sequence[int] = (64, 256, 256)) -> list[Layer]:
     layers: list[Layer] = [Whitening2D(2), GELU()]
     for width in widths:
         for pool in ([MaxPool2D(2)], []):
-            conv = Conv2D(width, 3, padding="same", use_bias=False, initializer=HE)
+            conv = Conv2D(width, 3, padding="same", use_bias=False, initializer=Dirac(rest=LeCunNormal()))
             layers += [conv, *pool, BatchNorm(), GELU()]
     return [*layers, MaxPool2D(3), Flatten(), Scale(1 / 9)]
 

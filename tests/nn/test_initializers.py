@@ -76,6 +76,13 @@ def test_dirac_begins_as_the_identity(kernel, filters):
     assert not out[..., shared:].any()
 
 
+def test_what_dirac_does_not_pass_on_begins_as_the_rest():
+    values = Dirac(HeNormal())((3, 3, 2, 5), np.random.default_rng(3))
+    drawn = HeNormal()((3, 3, 2, 5), np.random.default_rng(3))
+    np.testing.assert_array_equal(values[..., 2:], drawn[..., 2:])
+    np.testing.assert_array_equal(values[..., :2], Dirac()((3, 3, 2, 2), np.random.default_rng(0)))
+
+
 def test_dirac_needs_two_axes():
     with pytest.raises(ValueError, match=r"^Dirac needs an array of at least two axes, .*, got \(3,\)$"):
         Dirac()((3,), np.random.default_rng(0))

@@ -30,7 +30,8 @@ SPECS = [
     *(nn.AveragePool2D(), nn.AveragePool2D((2, 17), stride=1), nn.GlobalAveragePool2D(), nn.SpatialDropout2D(0.5)),
     *(nn.DepthwiseConv2D(3), nn.DepthwiseConv2D((3, 5), (2, 1), (1, 0), use_bias=False, l2=0.5)),
     nn.DepthwiseConv2D(3, padding="same", initializer=Zeros()),
-    *(nn.Sigmoid(), nn.Dirac(), nn.GlorotNormal(), nn.HeNormal(), nn.HeUniform(), nn.LeCunNormal(), nn.Ones()),
+    *(nn.Sigmoid(), nn.Dirac(), nn.Dirac(nn.HeNormal()), nn.Ones()),
+    *(nn.GlorotNormal(), nn.HeNormal(), nn.HeUniform(), nn.LeCunNormal()),
 ]
 
 
@@ -91,6 +92,8 @@ def test_a_value_out_of_range_is_named_with_its_rule(make, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: nn.Dirac(nn.Dirac()), r"rest must be an Initializer other than Dirac, got Dirac\(rest=Zeros\(\)\)"),
+        (lambda: nn.Dirac(0), "rest must be an Initializer other than Dirac, got 0"),
         (lambda: Dense(4.0), "units must be an integer of at least 1, got 4.0"),
         (lambda: Dense(True), "units must be an integer of at least 1, got True"),
         (lambda: Dense("4"), "units must be an integer of at least 1, got '4'"),
