@@ -1,15 +1,12 @@
 """``crmsprop fine-tune``: go on from a trained model, with other data and other classes."""
 
 import argparse
-import sys
 from typing import Any
 
-from crmsprop.callbacks import ProgressBar
-from crmsprop.cli.announcement import Announcement
-from crmsprop.cli.data import Data, add_data_options, load_data
+from crmsprop.cli.data import add_data_options, load_data
+from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
 from crmsprop.cli.options import add_freezing_options, add_training_options, given_parameters
 from crmsprop.cli.output import add_output_options, output_folder, write_results
-from crmsprop.cli.report import history_table, result_lines, training_line
 from crmsprop.cli.saved import add_model_argument, load_model
 from crmsprop.display import require_matplotlib
 
@@ -61,30 +58,15 @@ def run(options: argparse.Namespace) -> int:
     Returns
     -------
     int
-        The exit status, 0.
+        The exit status: 0, or 130 after Ctrl-C.
     """
     require_matplotlib()
     model = load_model(options.file).set_params(**given_parameters(options))
     data = load_data(options)
     with output_folder(options.output, "crmsprop-fine-tuned") as folder:
-        _fine_tune(model, data, options)
+        how = {"freeze": options.freeze, "unfreeze_after": options.unfreeze_after, "reset_head": not options.keep_head}
+        interrupted = watched_fit(model, lambda: model.fine_tune(data.X, data.y, **how), data, options.quiet)
         score = model.evaluate(data.X_test, data.y_test)
         write_results(folder, model)
-    if not options.quiet:
-        if not (sys.stdout.isatty() and sys.stderr.isatty()):  # there its lines were shown, an epoch each
-            print(history_table(model.history_))
-        print(training_line(model))
-    print(result_lines(score, len(data.X_test), folder), flush=True)
-    return 0
-
-
-def _fine_tune(model: Any, data: Data, options: argparse.Namespace) -> None:
-    how = {"freeze": options.freeze, "unfreeze_after": options.unfreeze_after, "reset_head": not options.keep_head}
-    if options.quiet:
-        model.fine_tune(data.X, data.y, **how)
-        return
-    progress = ProgressBar()
-    try:
-        model.set_params(callbacks=[progress, Announcement(data)]).fine_tune(data.X, data.y, **how)
-    finally:
-        progress.close()
+    print_results(model, score, len(data.X_test), folder, options.quiet)
+    return report_interruption(model, folder) if interrupted else 0

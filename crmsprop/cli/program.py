@@ -24,8 +24,8 @@ exit status:
   0    done
   1    the training diverged, or the memory was not enough
   2    an option, the data, a file or a missing package is to blame
-  130  interrupted with Ctrl-C; "train" writes the results of the epochs that it
-       has trained, and says how to go on
+  130  interrupted with Ctrl-C; "train" and "fine-tune" write the results of the
+       epochs that they have trained, and "train" says how to go on
 """
 
 

@@ -1,20 +1,15 @@
 """``crmsprop train``: train a network, show how it went, and leave a folder with the model and its history."""
 
 import argparse
-import sys
-import warnings
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from crmsprop.callbacks import Callback, ProgressBar
-from crmsprop.cli.announcement import Announcement
-from crmsprop.cli.data import Data, add_data_options, load_data
-from crmsprop.cli.models import Job, make_job
+from crmsprop.cli.data import add_data_options, load_data
+from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
+from crmsprop.cli.models import make_job
 from crmsprop.cli.options import add_network_options, add_training_options
 from crmsprop.cli.output import add_output_options, output_folder, write_results
-from crmsprop.cli.report import history_table, result_lines, training_line
 from crmsprop.cli.resuming import (
     CHECKPOINT,
     add_resume_options,
@@ -24,7 +19,6 @@ from crmsprop.cli.resuming import (
     resumed_folder,
 )
 from crmsprop.display import require_matplotlib
-from crmsprop.errors import TrainingInterruptedWarning
 
 DESCRIPTION = """\
 Trains a network with RMSprop and tests it. It shows a progress bar for the
@@ -91,46 +85,20 @@ def run(options: argparse.Namespace) -> int:
     """
     require_matplotlib()
     data = load_data(options)
-    job = make_job(options, data)
+    estimator, fit = make_job(options, data)
     with _folder(options) as folder:
-        interrupted = _fit(job, data, checkpoint_of(options, folder), options.quiet)
-        score = job.estimator.evaluate(data.X_test, data.y_test)
-        write_results(folder, job.estimator)
+        checkpoints = checkpoint_of(options, folder)
+        interrupted = watched_fit(estimator, lambda: estimator.fit(**fit), data, options.quiet, checkpoints)
+        score = estimator.evaluate(data.X_test, data.y_test)
+        write_results(folder, estimator)
         if not interrupted:
             (folder / CHECKPOINT).unlink(missing_ok=True)
-    if not options.quiet:
-        if not (sys.stdout.isatty() and sys.stderr.isatty()):  # there its lines were shown, an epoch each
-            print(history_table(job.estimator.history_))
-        print(training_line(job.estimator))
-    print(result_lines(score, len(data.X_test), folder), flush=True)
-    return _interrupted(job.estimator, folder) if interrupted else 0
+    print_results(estimator, score, len(data.X_test), folder, options.quiet)
+    way_on = resume_command(folder) if can_go_on(folder) else ""
+    return report_interruption(estimator, folder, way_on) if interrupted else 0
 
 
 def _folder(options: argparse.Namespace) -> AbstractContextManager[Path]:
     if options.resume is not None:
         return resumed_folder(options.resume)
     return output_folder(options.output, arguments=options.arguments)
-
-
-def _fit(job: Job, data: Data, checkpoints: Sequence[Callback], quiet: bool) -> bool:
-    """Train; returns whether Ctrl-C has ended it. KeyboardInterrupt where that left no epoch."""
-    progress = ProgressBar()
-    shown = [] if quiet else [progress, Announcement(data)]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", TrainingInterruptedWarning)
-            job.estimator.set_params(callbacks=[*shown, *checkpoints]).fit(**job.fit)
-    except TrainingInterruptedWarning:
-        if not job.estimator.n_epochs_:
-            raise KeyboardInterrupt from None
-        return True
-    finally:
-        progress.close()
-    return False
-
-
-def _interrupted(estimator: Any, folder: Path) -> int:
-    way = f"; {resume_command(folder)}" if can_go_on(folder) else ""
-    done = f"interrupted after {estimator.n_epochs_} of {estimator.max_epochs} epochs, whose results are in {folder}"
-    print(f"crmsprop: {done}{way}", file=sys.stderr)
-    return 130

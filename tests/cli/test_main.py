@@ -8,7 +8,7 @@ import pytest
 from cli_processes import start
 
 import crmsprop
-from crmsprop.cli import main, train
+from crmsprop.cli import fitting, main, train
 from crmsprop.cli.program import COMMANDS, make_parser
 
 
@@ -137,7 +137,7 @@ def test_what_happens_in_a_training(train_small, folder, monkeypatch, hook, rais
     def fail(self, context):
         raise raised
 
-    monkeypatch.setattr(train.ProgressBar, hook, fail)
+    monkeypatch.setattr(fitting.ProgressBar, hook, fail)
     ended = train_small()
     assert (ended.code, ended.out) == (code, "")
     assert ended.err.splitlines()[-1] == f"crmsprop: error: {line}"
@@ -149,7 +149,7 @@ def test_interrupted_before_there_is_anything_to_keep(train_small, folder, monke
     def interrupt(self, context):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train.ProgressBar, hook, interrupt)
+    monkeypatch.setattr(fitting.ProgressBar, hook, interrupt)
     ended = train_small()
     assert (ended.code, ended.out) == (130, "")
     assert ended.err.splitlines()[-1] == "crmsprop: error: interrupted, nothing was kept"

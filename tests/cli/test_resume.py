@@ -11,7 +11,7 @@ from cli_processes import start
 
 import crmsprop
 from crmsprop.callbacks import Checkpoint
-from crmsprop.cli import train
+from crmsprop.cli import fitting
 from crmsprop.cli.output import FILES
 from crmsprop.cli.resuming import CHECKPOINT, CLAIM
 
@@ -43,7 +43,7 @@ def interrupt(monkeypatch):
                 struck.append(True)
                 raise error
 
-        monkeypatch.setattr(train.Announcement, hook, strike, raising=False)
+        monkeypatch.setattr(fitting.Announcement, hook, strike, raising=False)
 
     return prepare
 
