@@ -9,6 +9,7 @@ import numpy as np
 
 from crmsprop.cli.npz import read_npz, read_whole_npz
 from crmsprop.cli.parser import UsageError
+from crmsprop.cli.targets import CLASSES, Targets
 from crmsprop.datasets import load_cifar10, load_digits
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -23,7 +24,9 @@ class Data(NamedTuple):
     name : str
         As the user gave it.
     X, X_test : ndarray of shape (n, height, width[, channels]) or (n, n_features)
-    y, y_test : ndarray of shape (n,)
+    y, y_test : ndarray of shape (n,) or (n, n_outputs)
+    targets : Targets
+        What y holds.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Data(NamedTuple):
     y: Array
     X_test: Array
     y_test: Array
+    targets: Targets = CLASSES
 
     @property
     def holds_images(self) -> bool:
@@ -38,23 +42,23 @@ class Data(NamedTuple):
         return self.X.ndim > 2
 
     def describe(self) -> str:
-        """Return one line: how many samples of what shape and how many classes."""
+        """Return one line: how many samples of what shape, and what is to be told of them."""
         shape = " x ".join(str(size) for size in self.X.shape[1:])
         kind = "images" if self.holds_images else "rows"
         counts = f"{len(self.X):,} training and {len(self.X_test):,} test {kind}"
         scale = "" if self.holds_images or self.X.dtype != np.uint8 else " (not scaled: rows are taken as they are)"
-        return f"{self.name}: {counts} of {shape} {self.X.dtype}{scale}, {len(np.unique(self.y))} classes"
+        return f"{self.name}: {counts} of {shape} {self.X.dtype}{scale}, {self.targets.count(self.y)}"
 
 
 class Labelled(NamedTuple):
-    """Samples with their labels.
+    """Samples with their labels or numbers.
 
     Attributes
     ----------
     name, part : str
         Of the data set, as the user gave them.
     X : ndarray of shape (n, height, width[, channels]) or (n, n_features)
-    y : ndarray of shape (n,)
+    y : ndarray of shape (n,) or (n, n_outputs)
     """
 
     name: str
@@ -113,8 +117,8 @@ def add_part_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_part(options: argparse.Namespace) -> Labelled:
-    """Return the part of the data that the options name.
+def load_part(options: argparse.Namespace, targets: Targets = CLASSES) -> Labelled:
+    """Return the part of the data that the options name; `targets` is what y has to hold.
 
     Raises
     ------
@@ -123,17 +127,17 @@ def load_part(options: argparse.Namespace) -> Labelled:
     """
     if options.part == "all" and options.data.endswith(".npz"):
         _check_flags(options)
-        X, y = read_whole_npz(Path(options.data))
+        X, y = read_whole_npz(Path(options.data), targets)
         return Labelled(options.data, "all", _as_images(X, options.shape_of_rows), y)
-    data = load_data(options)
+    data = load_data(options, targets)
     parts = {"train": (data.X, data.y), "test": (data.X_test, data.y_test)}
     if options.part != "all":
         return Labelled(data.name, options.part, *parts[options.part])
     return Labelled(data.name, "all", *(np.concatenate(both) for both in zip(*parts.values(), strict=True)))
 
 
-def load_data(options: argparse.Namespace) -> Data:
-    """Return the data that the options name.
+def load_data(options: argparse.Namespace, targets: Targets = CLASSES) -> Data:
+    """Return the data that the options name; `targets` is what y has to hold.
 
     Raises
     ------
@@ -147,11 +151,11 @@ def load_data(options: argparse.Namespace) -> Data:
     if name in NAMED:
         train, test = NAMED[name](options)
     elif name.endswith(".npz"):
-        train, test = read_npz(Path(name))
+        train, test = read_npz(Path(name), targets)
     else:
         raise UsageError(f"--data must be {', '.join(NAMED)} or the path of an .npz file, got {name!r}")
     X, X_test = (_as_images(part[0], options.shape_of_rows) for part in (train, test))
-    return Data(name, X, train[1], X_test, test[1])
+    return Data(name, X, train[1], X_test, test[1], targets)
 
 
 def _check_flags(options: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
 from crmsprop.cli.options import add_freezing_options, add_training_options, given_parameters
 from crmsprop.cli.output import add_output_options, output_folder, write_results
 from crmsprop.cli.saved import add_model_argument, load_model
+from crmsprop.cli.targets import targets_of
 from crmsprop.display import require_matplotlib
 
 DESCRIPTION = """\
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     """
     require_matplotlib()
     model = load_model(options.file).set_params(**given_parameters(options))
-    data = load_data(options)
+    data = load_data(options, targets_of(model))
     with output_folder(options.output, "crmsprop-fine-tuned") as folder:
         how = {"freeze": options.freeze, "unfreeze_after": options.unfreeze_after, "reset_head": not options.keep_head}
         interrupted = watched_fit(model, lambda: model.fine_tune(data.X, data.y, **how), data, options.quiet)

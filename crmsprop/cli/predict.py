@@ -5,28 +5,25 @@ import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from crmsprop.cli.options import add_training_options, given_parameters
 from crmsprop.cli.output import add_quiet_option
+from crmsprop.cli.predictions import TOP, Form, Prediction, form_of
 from crmsprop.cli.progress import progress
-from crmsprop.cli.report import aligned
 from crmsprop.cli.samples import Samples, read_samples
-from crmsprop.cli.saved import add_model_argument, load_classifier, printable
-from crmsprop.errors import check_integer, check_real
+from crmsprop.cli.saved import add_model_argument, load_model, printable
+from crmsprop.errors import check_real
 
 #: Samples that are predicted between two looks at the progress bar.
 PART = 4096
-#: Classes that are shown of each sample, if there are so many.
-TOP = 3
 
 DESCRIPTION = """\
 Predicts with a trained model, and prints the most probable classes of each sample
-with their probabilities. A picture has to have the size that the model was trained
-on, or is resized with --resize; colours become grey where the model takes grey, and
-transparency is dropped. Of a picture with several frames the first one is taken.
+with their probabilities, or the numbers that a regressor expects. A picture has to
+have the size that the model was trained on, or is resized with --resize; colours
+become grey where the model takes grey, and transparency is dropped. Of a picture
+with several frames the first one is taken.
 """
 
 EXAMPLES = """\
@@ -40,19 +37,11 @@ examples:
 """
 
 
-class Prediction(NamedTuple):
-    """The most probable classes of a sample, the first the most probable."""
-
-    sample: str
-    labels: list[str]
-    probabilities: list[float]
-
-
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "predict",
-        help="predict the classes of pictures and arrays",
+        help="predict the classes of pictures and arrays, or their numbers",
         usage="crmsprop predict [OPTION ...] MODEL FILE [FILE ...]",
         description=DESCRIPTION,
         epilog=EXAMPLES,
@@ -99,7 +88,8 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--csv",
         action="store_true",
-        help="print CSV with the columns sample, rank, label, probability, a class a line (default: print a table)",
+        help="print CSV with the columns sample, rank, label, probability, a class a line; of a regressor with sample, "
+        "output, prediction, a number a line (default: print a table)",
     )
     add_quiet_option(group, "bar for the files that are done and the time left")
 
@@ -117,48 +107,31 @@ def run(options: argparse.Namespace) -> int:
     int
         The exit status, 0.
     """
-    model = load_classifier(options.file).set_params(**given_parameters(options))
-    top = _checked_top(options.top, len(model.classes_))
+    model = load_model(options.file).set_params(**given_parameters(options))
+    form = form_of(model, options.top)
     if options.scale is not None:
         check_real("--scale", options.scale, "(0, inf)")
     with progress(len(options.samples), "file", options.quiet) as advance:
         predictions: list[Prediction] = []
         for path in options.samples:
-            predictions += _predict(model, read_samples(path, model, options.resize, options.scale), top)
+            predictions += _predict(form, read_samples(path, model, options.resize, options.scale))
             advance(1)
     if options.csv:
-        _print_csv(predictions)
+        _print_csv(form, predictions)
     else:
-        print(_table(predictions))
+        print(form.table(predictions))
     sys.stdout.flush()
     return 0
 
 
-def _checked_top(top: int | None, n_classes: int) -> int:
-    return min(TOP, n_classes) if top is None else check_integer("--top", top, 1, n_classes)
-
-
-def _predict(model: Any, samples: Samples, top: int) -> Iterator[Prediction]:
+def _predict(form: Form, samples: Samples) -> Iterator[Prediction]:
     for start in range(0, len(samples.X), PART):
-        probabilities = model.predict_proba(samples.X[start : start + PART])
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-        for name, row, best in zip(samples.names[start : start + PART], probabilities, order, strict=True):
-            labels = [printable(label) for label in model.classes_[best]]
-            yield Prediction(printable(name), labels, row[best].tolist())
+        names = [printable(name) for name in samples.names[start : start + PART]]
+        yield from form.predict(names, samples.X[start : start + PART])
 
 
-def _table(predictions: list[Prediction]) -> str:
-    """Return a line a sample: its name, then label and probability of each class."""
-    columns = [("sample", [one.sample for one in predictions], "<")]
-    for k in range(len(predictions[0].labels)):
-        columns.append(("class", [one.labels[k] for one in predictions], ">"))
-        columns.append(("probability", [f"{one.probabilities[k]:.4f}" for one in predictions], ">"))
-    return aligned(columns)
-
-
-def _print_csv(predictions: list[Prediction]) -> None:
+def _print_csv(form: Form, predictions: list[Prediction]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["sample", "rank", "label", "probability"])
+    writer.writerow(form.columns)
     for one in predictions:
-        for rank, (label, probability) in enumerate(zip(one.labels, one.probabilities, strict=True), start=1):
-            writer.writerow([one.sample, rank, label, probability])
+        writer.writerows(form.rows(one))

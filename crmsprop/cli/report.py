@@ -1,5 +1,6 @@
 """What a run prints: the history as a table, and the result."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,12 @@ def result_lines(score: Mapping[str, float], n_samples: int, folder: Path) -> st
     }
     width = max(len(str(folder / name)) for name in files)
     lines = [f"{folder / name!s:{width}}  {meaning}" for name, meaning in files.items()]
-    head = f"test loss {score['loss']:.4f}, test accuracy {score['accuracy']:.4f} on {n_samples:,} samples"
-    return "\n".join([head, *lines])
+    return "\n".join([f"{result_words(score, 'test ')} on {n_samples:,} samples", *lines])
+
+
+def result_words(score: Mapping[str, float], part: str = "") -> str:
+    """Return means, such as loss and accuracy, as words; `part` stands before each."""
+    return ", ".join(f"{part}{name} {value:.4f}" for name, value in score.items() if not math.isnan(value))
 
 
 def aligned(columns: Sequence[tuple[str, Sequence[str], str]]) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from sklearn.base import is_classifier
 
-from crmsprop.cli.parser import UsageError
 from crmsprop.estimators import load
 
 MEANING = "a file that crmsprop train, or save in Python, has written"
@@ -31,25 +30,6 @@ def load_model(path: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a schedule that stays behind does not matter here
         return load(path)
-
-
-def load_classifier(path: Path) -> Any:
-    """Return the model in a file, which has to tell classes apart that exclude each other.
-
-    Raises
-    ------
-    UsageError
-        If it does not: a regressor, or a classifier of several labels at once.
-    FileFormatError, OSError
-        As `load_model`.
-    """
-    model = load_model(path)
-    wanted = "MODEL must be a classifier with one class a sample"
-    if not is_classifier(model):
-        raise UsageError(f"{wanted}, got the {type(model).__name__} in {printable(path)}: use crmsprop.load in Python")
-    if model.multilabel_:
-        raise UsageError(f"{wanted}, got one of several labels in {printable(path)}: use crmsprop.load in Python")
-    return model
 
 
 def printable(text: Any) -> str:

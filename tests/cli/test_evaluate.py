@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from crmsprop import CNNClassifier, MLPClassifier, MLPRegressor
-from crmsprop.cli import evaluate
+from crmsprop import CNNClassifier, MLPClassifier
+from crmsprop.cli import assessing, evaluate
 from crmsprop.datasets import load_digits
 
 
@@ -23,7 +23,7 @@ def result_line(score, n):
 
 @pytest.mark.parametrize("part_size", [4096, 100, 7])
 def test_loss_and_accuracy_are_the_models(run, model_file, trained, digits, monkeypatch, part_size):
-    monkeypatch.setattr(evaluate, "PART", part_size)
+    monkeypatch.setattr(assessing, "PART", part_size)
     ended = run("evaluate", model_file)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[-1] == result_line(trained.evaluate(*digits[1]), 450)
@@ -166,20 +166,3 @@ def test_a_model_whose_schedule_stays_behind_is_no_reason_to_warn(run, folder, d
 
 def _halved(epoch, learning_rate):
     return learning_rate / 2
-
-
-def test_a_model_that_tells_no_classes_apart_is_refused(run, tmp_path):
-    X = np.linspace(0, 1, 20)[:, None]
-    MLPRegressor((2,), max_epochs=1).fit(X, X[:, 0]).save(tmp_path / "numbers.crms")
-    MLPClassifier((2,), max_epochs=1).fit(X, np.column_stack([X > 0.5, X < 0.3])).save(tmp_path / "labels.crms")
-    np.save(tmp_path / "X.npy", X)
-    for arguments in (["evaluate"], ["predict"]):
-        more = [tmp_path / "X.npy"] if arguments == ["predict"] else []
-        error = run(*arguments, tmp_path / "numbers.crms", *more).error()
-        assert error.startswith("MODEL must be a classifier with one class a sample, got the MLPRegressor in ")
-        error = run(*arguments, tmp_path / "labels.crms", *more).error()
-        assert error.startswith("MODEL must be a classifier with one class a sample, got one of several labels in ")
-    assert run("summary", tmp_path / "numbers.crms").out.startswith(
-        "MLPRegressor for rows of 1, 1 number, trained 1 ep"
-    )
-    assert run("summary", tmp_path / "labels.crms").out.startswith("MLPClassifier for rows of 1, 2 labels at once, tra")
