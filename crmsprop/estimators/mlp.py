@@ -72,6 +72,18 @@ class MLPClassifier(MLPStack, NetworkClassifierBase):
     >>> model = make_pipeline(StandardScaler(), MLPClassifier((32,), max_epochs=100, random_state=0)).fit(X, y)
     >>> bool(model.score(X, y) > 0.9)
     True
+
+    A search whose fits stop early holds some samples out in each of them. The best number of epochs is then known, and
+    the chosen estimator can be trained on all samples:
+
+    >>> from sklearn.base import clone
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> stopping = MLPClassifier((32,), early_stopping=True, max_epochs=200, random_state=0)
+    >>> search = GridSearchCV(stopping, {"rho": [0.9, 0.99], "learning_rate": [1e-3, 1e-2]}, cv=3).fit(X, y)
+    >>> best = search.best_estimator_
+    >>> final = clone(best).set_params(early_stopping=False, max_epochs=best.best_epoch_).fit(X, y)
+    >>> final.n_epochs_ == best.best_epoch_ <= best.n_epochs_
+    True
     """
 
 

@@ -116,7 +116,8 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     n_epochs_ : int
         Epochs trained.
     best_epoch_ : int
-        With `early_stopping`: the epoch of the best `monitor`, counted from 1.
+        With `early_stopping`: the epoch of the best `monitor`, counted from 1. After a search it says how long to train
+        on all samples, see the examples of MLPClassifier; a `schedule` that spans the training then spans fewer epochs.
     n_features_in_ : int
     """
 
