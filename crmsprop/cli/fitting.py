@@ -4,6 +4,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from crmsprop.callbacks import Callback, ProgressBar
@@ -59,13 +60,23 @@ def watched_fit(
     return False
 
 
-def print_results(estimator: Any, score: Mapping[str, float], n_samples: int, folder: Path, quiet: bool) -> None:
-    """Print how the training went, unless `quiet`, how it did on the test data, and where everything is."""
+def print_results(
+    estimator: Any,
+    score: Mapping[str, float],
+    n_samples: int,
+    folder: Path,
+    quiet: bool,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Print how the training went, unless `quiet`, how it did on the test data, and where everything is.
+
+    `more` says what the files are that are there beside those of a training.
+    """
     if not quiet:
         if not (sys.stdout.isatty() and sys.stderr.isatty()):  # there its lines were shown, an epoch each
             print(history_table(estimator.history_))
         print(training_line(estimator))
-    print(result_lines(score, n_samples, folder), flush=True)
+    print(result_lines(score, n_samples, folder, more), flush=True)
 
 
 def report_interruption(estimator: Any, folder: Path, way_on: str = "") -> int:

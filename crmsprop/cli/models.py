@@ -1,6 +1,7 @@
 """From options and data to an estimator that is ready to be fitted."""
 
 import argparse
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from crmsprop.cli.data import Data
@@ -19,8 +20,8 @@ class Job(NamedTuple):
     fit: dict[str, Any]
 
 
-def make_job(options: argparse.Namespace, data: Data) -> Job:
-    """Return the estimator that the options describe, for these data.
+def make_job(options: argparse.Namespace, data: Data, searched: Collection[str] = ()) -> Job:
+    """Return the estimator that the options describe, for these data; `searched` parameters will get other values.
 
     Raises
     ------
@@ -29,11 +30,11 @@ def make_job(options: argparse.Namespace, data: Data) -> Job:
     TypeError, ValueError
         If the share of validation data is out of its range. The other parameters are checked by ``fit``.
     """
-    name = options.model or ("cnn" if data.holds_images else "mlp")
+    name = model_name(options, data)
     recipe = RECIPES[name]
     given = given_parameters(options)
     parameters = {**recipe.parameters, **given}
-    _check_given(name, given, parameters)
+    _check_given(name, given, parameters, searched)
     if parameters.get("augmentation") is not None and not data.holds_images:
         raise UsageError(f"--augment needs images, got rows of {data.X.shape[1]} features: give --image-shape")
     estimator = _make_estimator(name, parameters, data)
@@ -41,6 +42,11 @@ def make_job(options: argparse.Namespace, data: Data) -> Job:
         return Job(estimator, {"X": data.X, "y": data.y})
     fraction = check_real("validation_fraction", parameters["validation_fraction"], "(0, 1)")
     return Job(estimator, split_last(data.X, data.y, fraction))
+
+
+def model_name(options: argparse.Namespace, data: Data) -> str:
+    """Return what --model is, or what it is for these data where it is not given."""
+    return options.model or ("cnn" if data.holds_images else "mlp")
 
 
 def _make_estimator(name: str, parameters: dict[str, Any], data: Data) -> Any:
@@ -53,17 +59,21 @@ def _make_estimator(name: str, parameters: dict[str, Any], data: Data) -> Any:
     return RECIPES[name].estimator(**parameters)
 
 
-def _check_given(name: str, given: dict[str, Any], parameters: dict[str, Any]) -> None:
+def _check_given(name: str, given: Mapping[str, Any], parameters: Mapping[str, Any], searched: Collection[str]) -> None:
     """UsageError where an option that was given would do nothing."""
     known = RECIPES[name].estimator._get_param_names()
-    for parameter in given:
+    stops = bool(parameters.get("early_stopping")) or "early_stopping" in searched
+    flags = {**{key: flag_of(key) for key in given}, **{key: f"--param {key}" for key in searched}}
+    for parameter, flag in flags.items():
         if parameter not in known:
-            raise UsageError(f"{flag_of(parameter)} does not apply to --model {name}")
-        if parameter == "validation_fraction" and given[parameter] is None and _watches_validation(parameters):
-            raise UsageError(f"{flag_of(parameter)} none leaves early stopping nothing to look at")
-        if parameter in ("monitor", "patience", "min_delta", "restore_best") and not parameters.get("early_stopping"):
-            raise UsageError(f"{flag_of(parameter)} does nothing without --early-stopping")
+            raise UsageError(f"{flag} does not apply to --model {name}")
+        if parameter in given and parameter in searched:
+            raise UsageError(f"{flag_of(parameter)} does nothing with {flag}")
+        if parameter in ("monitor", "patience", "min_delta", "restore_best") and not stops:
+            raise UsageError(f"{flag} does nothing without --early-stopping")
+    if "validation_fraction" in given and given["validation_fraction"] is None and _watches_validation(parameters):
+        raise UsageError(f"{flags['validation_fraction']} none leaves early stopping nothing to look at")
 
 
-def _watches_validation(parameters: dict[str, Any]) -> bool:
+def _watches_validation(parameters: Mapping[str, Any]) -> bool:
     return bool(parameters.get("early_stopping")) and str(parameters.get("monitor", "val_")).startswith("val_")

@@ -2,12 +2,13 @@
 
 import argparse
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from crmsprop.cli.augmentations import OPERATIONS, parse_augmentation
 from crmsprop.cli.recipes import RECIPES
-from crmsprop.cli.schedules import GRAMMAR, parse_schedule
+from crmsprop.cli.schedules import GRAMMAR, SCHEDULES, parse_schedule
 
 
 class Option(NamedTuple):
@@ -28,6 +29,8 @@ class Option(NamedTuple):
         Whether it takes several values.
     default : str
         The default in words, where the value itself says too little.
+    words : collection of str
+        What a value begins with, where it can have commas of its own.
     """
 
     parameter: str
@@ -37,10 +40,21 @@ class Option(NamedTuple):
     flag: str = ""
     many: bool = False
     default: str = ""
+    words: Collection[str] = ()
 
 
-def _fraction_or_none(text: str) -> float | None:
-    return None if text == "none" else float(text)
+def number_or_none(text: str) -> float | None:
+    """Return a number; None for ``none``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is neither.
+    """
+    try:
+        return None if text == "none" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number or none, got {text!r}") from None
 
 
 def _layers_to_freeze(text: str) -> str | int | None:
@@ -74,6 +88,7 @@ TRAINING = (
         "NAME[:PARAMETER=VALUE,...]",
         default="cosine; fast: warmup:epochs=1 then@1 cosine; reference: inverse-time:decay=1e-6, and a tenth of the "
         "rate before in each epoch from the twelfth on",
+        words=("constant", *SCHEDULES),
     ),
     Option("rho", "decay of RMSprop's mean square, in [0, 1)", float, "F"),
     Option("epsilon", "added to RMSprop's root, at least 0", float, "F"),
@@ -82,9 +97,9 @@ TRAINING = (
     Option("nesterov", "step ahead along the momentum", bool),
     Option("l2", "L2 penalty: adds F * weight to the gradient of each weight", float, "F"),
     Option("weight_decay", "decoupled decay: each step takes rate * F * weight off each weight", float, "F"),
-    Option("clip_value", "largest absolute value of an element of a gradient", float, "F", default="none"),
-    Option("clip_norm", "largest norm of one array's gradient", float, "F", default="none"),
-    Option("global_clip_norm", "largest norm of all gradients together", float, "F", default="none"),
+    Option("clip_value", "largest absolute value of an element of a gradient, or none", number_or_none, "F"),
+    Option("clip_norm", "largest norm of one array's gradient, or none", number_or_none, "F"),
+    Option("global_clip_norm", "largest norm of all gradients together, or none", number_or_none, "F"),
     Option(
         "augmentation",
         f"what is done to each image in each epoch, joined by +: {', '.join(OPERATIONS)}, with their parameters as in "
@@ -93,13 +108,14 @@ TRAINING = (
         "NAME[:VALUE,...]",
         flag="--augment",
         default="cnn, mlp and reference: none; the others: flip + crop:2",
+        words=("none", *OPERATIONS),
     ),
     Option("label_smoothing", "share of each label that is spread over all classes, in [0, 1)", float, "F"),
     Option(
         "validation_fraction",
         "share of the training data that is held out to watch the training, in (0, 1), or none: the same share of each "
         "class; for reference the last samples",
-        _fraction_or_none,
+        number_or_none,
         "F",
     ),
     Option("early_stopping", "stop when --monitor has not improved for --patience epochs", bool),
@@ -173,15 +189,17 @@ def add_training_options(
     parameters: Collection[str] | None = None,
     title: str = "training",
     default: str = "",
+    defaults: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Add the options that say how to train; only those of `parameters`, unless it is None.
 
-    `default` says in words what holds where an option is not given, if that is not the parameter's own default.
+    `default` says in words what holds where an option is not given, if that is not the parameter's own default;
+    `defaults` does so for single parameters.
     """
     group = parser.add_argument_group(title)
     for option in TRAINING:
         if parameters is None or option.parameter in parameters:
-            _add(group, option._replace(default=default) if default else option)
+            _add(group, option._replace(default=defaults.get(option.parameter, default) or option.default))
 
 
 def add_finder_options(parser: argparse.ArgumentParser) -> None:

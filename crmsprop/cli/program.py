@@ -5,14 +5,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from crmsprop.cli import evaluate, export, find_lr, fine_tune, predict, summary, train
+from crmsprop.cli import evaluate, export, find_lr, fine_tune, predict, summary, train, tune
 from crmsprop.cli.options import with_flags
 from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.cli.resuming import with_stored_arguments
 from crmsprop.errors import DivergenceError, MissingExtraError
 from crmsprop.versions import __version__
 
-COMMANDS = (train, find_lr, fine_tune, evaluate, predict, summary, export)
+COMMANDS = (train, find_lr, tune, fine_tune, evaluate, predict, summary, export)
 
 DESCRIPTION = """\
 Trains neural networks on the processor with RMSprop, and puts them to use. "crmsprop COMMAND --help" explains a
@@ -25,7 +25,8 @@ exit status:
   1    the training diverged, or the memory was not enough
   2    an option, the data, a file or a missing package is to blame
   130  interrupted with Ctrl-C; "train" and "fine-tune" write the results of the
-       epochs that they have trained, and "train" says how to go on
+       epochs that they have trained, "train" says how to go on, and "tune"
+       writes the scores that it has
 """
 
 

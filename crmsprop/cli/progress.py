@@ -41,3 +41,17 @@ def progress(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int], obj
         total=total, unit=unit, leave=False, dynamic_ncols=True, delay=DELAY, file=sys.stderr, disable=None
     ) as bar:
         yield bar.update
+
+
+def say(line: str, quiet: bool) -> None:
+    """Write a line to standard error, above the bar where there is one; nothing if `quiet`."""
+    if not quiet:
+        require_extra("tqdm", "the progress bar", "cli").tqdm.write(line, file=sys.stderr)
+        sys.stderr.flush()
+
+
+def duration(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

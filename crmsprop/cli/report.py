@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from crmsprop.cli.output import CURVES, HISTORY, MODEL
@@ -29,12 +30,15 @@ def training_line(estimator: Any) -> str:
     return f"{line}; {why}the best epoch was {estimator.best_epoch_}, {kept} weights are kept"
 
 
-def result_lines(score: Mapping[str, float], n_samples: int, folder: Path) -> str:
-    """Return the result on the test data, and where everything is."""
+def result_lines(
+    score: Mapping[str, float], n_samples: int, folder: Path, more: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Return the result on the test data, and where everything is; `more` are other files and what they are."""
     files = {
         MODEL: "the model, for crmsprop.load",
         HISTORY: "its history, an epoch a line",
         CURVES: "the picture of its learning curves",
+        **more,
     }
     width = max(len(str(folder / name)) for name in files)
     lines = [f"{folder / name!s:{width}}  {meaning}" for name, meaning in files.items()]
