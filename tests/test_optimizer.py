@@ -207,6 +207,7 @@ class Followers:
         self.clip_norm, self.global_clip_norm = options.pop("clip_norm", None), options.pop("global_clip_norm", None)
         self.ema, start = options.pop("ema", None), options.pop("initial_mean_square", 0.0)
         self.between, self.calls = options.pop("ema_every_call", False) and self.ema, 0
+        self.warms_up = options.pop("ema_warmup", False)
         self.every, self.sign, self.corrects = accumulate_steps, -1.0 if maximize else 1.0, bias_correction
         self.each = [Oracle(param, **options) for param in params]
         for oracle in self.each:
@@ -222,8 +223,12 @@ class Followers:
         elif self.between:
             for oracle in self.each:
                 param, average = oracle.columns[0], oracle.columns[4]
-                average[:] = self.ema * average + (1 - self.ema) * param if self.calls else param
+                decay = self.decay(self.steps + 1)
+                average[:] = decay * average + (1 - decay) * param if self.calls else param
         self.calls += 1
+
+    def decay(self, step):
+        return min(self.ema, (1 + step) / (10 + step)) if self.warms_up else self.ema
 
     def update(self, means):
         norms = [np.sqrt(np.sum(mean**2)) for mean in means]
@@ -234,7 +239,8 @@ class Followers:
                 scale = self.clip_norm / norm
             if self.global_clip_norm and whole > self.global_clip_norm:
                 scale = self.global_clip_norm / whole
-            changes = {"ema": self.ema if self.ema and (self.calls if self.between else self.steps > 1) else 0.0}
+            moves = self.ema and (self.calls if self.between else self.steps > 1)
+            changes = {"ema": self.decay(self.steps) if moves else 0.0}
             if self.corrects:
                 changes["correction"] = 1 / (1 - oracle.options["rho"] ** self.steps)
             oracle.step(mean, scale=scale, **changes)
@@ -250,6 +256,7 @@ EVERY_OPTION = {
     "clip_norm": 0.9,
     "global_clip_norm": 1.3,
     "ema": 0.7,
+    "ema_warmup": True,
     "ema_every_call": True,
     "accumulate_steps": 3,
     "maximize": True,
@@ -260,6 +267,8 @@ TOGETHER = [
         ("clip_norm", "accumulate_steps", "maximize", "ema"),
         ("clip_norm", "accumulate_steps", "ema", "ema_every_call"),
         ("ema", "ema_every_call"),
+        ("ema", "ema_warmup"),  # which is over after 19 steps
+        ("ema", "ema_warmup", "ema_every_call", "accumulate_steps"),
         # initial_mean_square: in the first step of a centered run with bias correction nothing is left but rounding
         ("global_clip_norm", "accumulate_steps", "weight_decay", "bias_correction", "initial_mean_square"),
         ("clip_value", "maximize", "lr_in_momentum", "eps_in_sqrt", "ema", "initial_mean_square"),
@@ -269,7 +278,9 @@ TOGETHER = [
 
 @pytest.mark.parametrize("momentum", [{}, {"momentum": 0.8}, {"momentum": 0.8, "nesterov": True}], ids=str)
 @pytest.mark.parametrize("centered", [False, True])
-@pytest.mark.parametrize("options", [*({name: value} for name, value in EVERY_OPTION.items()), *TOGETHER], ids=str)
+@pytest.mark.parametrize(
+    "options", [*({name: value} for name, value in EVERY_OPTION.items() if name != "ema_warmup"), *TOGETHER], ids=str
+)
 def test_every_option_over_many_steps(options, centered, momentum):
     options = {**options, **momentum, "centered": centered, "l2": 0.05, "rho": 0.8, "epsilon": 1e-3}
     params = arrays()
@@ -301,6 +312,31 @@ def test_the_average_is_the_parameters_before_the_first_step_and_after_it():
     assert not np.array_equal(params[0], average[0])
     params[0][...] = 7  # reading and changing one does not disturb the other
     assert np.array_equal(optimizer.averages[0], average[0])
+
+
+@pytest.mark.parametrize("options", [{"ema_warmup": True}, {"bias_correction": True}, {}], ids=str)
+def test_a_state_of_earlier_brings_its_decay_back(options):
+    params = arrays()
+    optimizer = RMSprop(params, ema=0.5, **options)
+    start, state, averages = [param.copy() for param in params], optimizer.state_dict(), []
+    for _ in range(2):
+        for param, before in zip(params, start, strict=True):
+            param[...] = before
+        optimizer.load_state_dict(state)
+        for step in range(12):  # a warm-up to 0.5 takes 8
+            optimizer.step(grads_of(step))
+        averages.append(b"".join(average.tobytes() for average in optimizer.averages))
+    assert averages[0] == averages[1]
+
+
+def test_a_parameter_that_stays_is_its_own_average():
+    params = [normal(50, 1).astype(np.float32) for _ in range(2)]
+    start = params[0].copy()
+    optimizer = RMSprop([{"params": params[0], "learning_rate": 0.0}, {"params": params[1]}], ema=0.9999)
+    for step in range(300):
+        optimizer.step([normal(50, step).astype(np.float32)] * 2)
+    assert optimizer.averages[0].tobytes() == params[0].tobytes() == start.tobytes()
+    assert not np.array_equal(optimizer.averages[1], params[1])
 
 
 def test_groups_with_a_decay_of_their_own_and_frozen_ones():

@@ -336,10 +336,12 @@ def test_a_global_norm_that_overflows():
     refused(ValueError, message, optimizer.step, [np.full(1, 1.3e154), np.full(1, 1.3e154)])
 
 
-def test_two_kinds_of_clip_and_nesterov_without_momentum():
+def test_two_kinds_of_clip_and_options_without_what_they_need():
     message = "at most one of clip_value, clip_norm, global_clip_norm may be given, got clip_value=1.0, clip_norm=2.0"
     refused(ValueError, message, RMSprop, [], clip_value=1, clip_norm=2)
     refused(ValueError, "nesterov needs momentum in (0, 1), got momentum=0.0", RMSprop, [], nesterov=True)
+    refused(ValueError, "ema_warmup needs ema in [0, 1), got ema=None", RMSprop, [], ema_warmup=True)
+    refused(TypeError, "ema_warmup must be True or False, got 1", RMSprop, [], ema=0.9, ema_warmup=1)
 
 
 # who is named, and what is refused as a whole

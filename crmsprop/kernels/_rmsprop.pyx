@@ -291,7 +291,7 @@ def rmsprop_accumulate(list grads not None, list sums not None, int n_threads):
 
 
 def rmsprop_average(list params not None, list averages not None, double ema, int n_threads):
-    """averages = ema * averages + (1 - ema) * params; see reference.rmsprop_average."""
+    """averages += (1 - ema) * (params - averages); see reference.rmsprop_average."""
     cdef Table table = Table()
     table.begin(averages, "averages")
     as_long(params, "params", table.count)

@@ -146,6 +146,7 @@ def _rule(
         clip_norm=clip_norm,
         global_clip_norm=None,
         ema=check_real("ema", ema, "[0, 1)"),
+        ema_warmup=False,
         ema_every_call=False,
         accumulate_steps=1,
         maximize=maximize,

@@ -10,7 +10,10 @@ from crmsprop.errors import check_bool, check_fits, check_integer, check_not_zer
 from crmsprop.kernels.rule import RMSpropRule
 
 CLIPS = ("clip_value", "clip_norm", "global_clip_norm")
-SWITCHES = ("nesterov", "centered", "eps_in_sqrt", "lr_in_momentum", "bias_correction", "maximize", "ema_every_call")
+SWITCHES = (
+    *("nesterov", "centered", "eps_in_sqrt", "lr_in_momentum", "bias_correction", "maximize"),
+    *("ema_warmup", "ema_every_call"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class RMSpropOptions:
     clip_norm: float | None
     global_clip_norm: float | None
     ema: float | None
+    ema_warmup: bool
     ema_every_call: bool
     accumulate_steps: int
     maximize: bool
@@ -65,6 +69,8 @@ class RMSpropOptions:
             raise ValueError(f"at most one of {', '.join(CLIPS)} may be given, got {', '.join(given)}")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs momentum in (0, 1), got momentum=0.0")
+        if self.ema_warmup and self.ema is None:
+            raise ValueError("ema_warmup needs ema in [0, 1), got ema=None")
 
     def rule(self, n_steps: int) -> RMSpropRule:
         """Return the numbers that all arrays share in the step after `n_steps` steps."""
@@ -78,8 +84,18 @@ class RMSpropOptions:
             lr_in_momentum=self.lr_in_momentum,
             clip_value=math.inf if self.clip_value is None else self.clip_value,
             scale=(-1.0 if self.maximize else 1.0) / self.accumulate_steps,
-            ema=self.ema if self.ema and (n_steps or self.averages_between_updates) else 0.0,
+            ema=self.average_decay(n_steps),
         )
+
+    def is_settled(self, n_steps: int) -> bool:
+        """Whether every later step has the numbers of the one after `n_steps` steps."""
+        return n_steps > 0 and not self.bias_correction and self.average_decay(n_steps) == (self.ema or 0.0)
+
+    def average_decay(self, n_steps: int) -> float:
+        """Return the decay of the average in the step after `n_steps` steps: 0 where nothing is there to decay."""
+        if not self.ema or not (n_steps or self.averages_between_updates):
+            return 0.0
+        return min(self.ema, (n_steps + 2) / (n_steps + 11)) if self.ema_warmup else self.ema
 
     @property
     def averages_between_updates(self) -> bool:

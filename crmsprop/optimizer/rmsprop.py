@@ -73,8 +73,12 @@ class RMSprop:
         Largest Euclidean norm of one array's gradient, or of all of them together, in (0, inf). At most one kind of
         clip may be on.
     ema : float or None, default=None
-        Decay, in [0, 1), of a running average of the parameters, see `averages`. After the first step the average is
-        the parameters themselves, as in Keras.
+        Decay, in [0, 1), of a running average of the parameters, see `averages`: after each step ``average = ema *
+        average + (1 - ema) * param``. After the first step the average is the parameters themselves, as in Keras.
+    ema_warmup : bool, default=False
+        Whether the decay is ``min(ema, (1 + t) / (10 + t))`` in step t, counted from 1, as that of TensorFlow's
+        ExponentialMovingAverage with ``num_updates``: an average over the last tenth of the steps, until `ema` is
+        reached. Without it the parameters of the first step count for ``ema**(t - 1)``. Needs `ema`.
     ema_every_call : bool, default=False
         Whether the average also moves in calls of `step` that only accumulate gradients, as in Keras.
     accumulate_steps : int, default=1
@@ -119,6 +123,7 @@ class RMSprop:
 
     __slots__ = (
         "_arrays",
+        "_averaged",
         "_averages",
         "_busy",
         "_dtype",
@@ -145,8 +150,9 @@ class RMSprop:
     _n_accumulated: int
     _thawed: list[int]  # numbers of the parameters that are not frozen
     _thawed_sums: list[Array] | None
+    _averaged: tuple[list[Array], list[Array]]  # these parameters and their averages
     _arrays: kernels.RMSpropArrays  # these parameters with their state
-    _rule: RMSpropRule | None  # of every step but the first, where it does not move
+    _rule: RMSpropRule | None  # of every step from now on; None as long as it moves
 
     def __init__(
         self,
@@ -168,6 +174,7 @@ class RMSprop:
         clip_norm: float | None = None,
         global_clip_norm: float | None = None,
         ema: float | None = None,
+        ema_warmup: bool = False,
         ema_every_call: bool = False,
         accumulate_steps: int = 1,
         maximize: bool = False,
@@ -189,6 +196,7 @@ class RMSprop:
             clip_norm,
             global_clip_norm,
             ema,
+            ema_warmup,
             ema_every_call,
             accumulate_steps,
             maximize,
@@ -344,7 +352,7 @@ class RMSprop:
         self._busy = True
 
     def _step(self, grads: list[Array], learning_rate: float) -> None:
-        options, first = self._options, self._n_steps == 0
+        options = self._options
         clips = options.clip_norm is not None or options.global_clip_norm is not None
         if self._n_accumulated + 1 < options.accumulate_steps:
             self._arrays.check(grads)
@@ -356,15 +364,21 @@ class RMSprop:
                 self._move_averages(n_threads)
             self._n_accumulated += 1
             return
-        rule = options.rule(self._n_steps) if self._rule is None or first else self._rule
+        rule = self._rule or self._next_rule()
         self._arrays.step(grads, learning_rate, rule, self._clip_factors(grads) if clips else None, self._n_threads)
         self._n_steps += 1
         self._n_accumulated = 0
 
+    def _next_rule(self) -> RMSpropRule:
+        rule = self._options.rule(self._n_steps)
+        if self._options.is_settled(self._n_steps):
+            self._rule = rule
+        return rule
+
     def _move_averages(self, n_threads: int) -> None:
-        first = self._n_steps == 0 and self._n_accumulated == 0
-        params, averages = ([arrays[i] for i in self._thawed] for arrays in (self._params, self._averages or ()))
-        kernels.rmsprop_average(params, averages, 0.0 if first else self._options.ema or 0.0, n_threads)
+        begun = self._n_steps or self._n_accumulated
+        decay = self._options.average_decay(self._n_steps) if begun else 0.0
+        kernels.rmsprop_average(*self._averaged, decay, n_threads)
 
     def _renumbered(self, error: Exception) -> Exception:
         """The kernel counts the arrays that are not frozen; the user counts all."""
@@ -392,13 +406,14 @@ class RMSprop:
 
     def _prepare(self) -> None:
         """What every step needs and none changes."""
-        self._rule = None if self._options.bias_correction else self._options.rule(1)
+        self._rule = None
         groups = [self._groups[number] for number in self._group_of]
         self._thawed = [i for i, group in enumerate(groups) if not group.frozen]
         rates = [self._rates(groups[i]) for i in self._thawed]
         params, state = [self._params[i] for i in self._thawed], self._full_state().only(self._thawed)
         self._arrays = kernels.RMSpropArrays(params, state, rates)
         self._thawed_sums = None if state.sums is None else list(state.sums)
+        self._averaged = params, [] if state.averages is None else list(state.averages)
 
     def _rates(self, group: Group) -> RMSpropRates:
         l2, decay = self.options.l2, self.options.weight_decay
@@ -451,6 +466,7 @@ class RMSprop:
             counters = check_state_dict(state, self._full_state(), self._options.accumulate_steps)
             load_state(state, self._full_state())
             self._n_steps, self._n_accumulated = counters["n_steps"], counters["n_accumulated"]
+            self._rule = None
         finally:
             self._busy = False
 

@@ -205,6 +205,15 @@ def test_averages_move_towards_the_parameters(kernel, dtype, ema):
     assert_same_bits(params, before)
 
 
+@pytest.mark.parametrize("ema", [0.9, 0.999, 0.9999])
+def test_an_average_of_what_does_not_move_stays_where_it_is(kernel, dtype, ema):
+    (param, *_), (average, *_) = arrays(BLOCK + 3, dtype), arrays(BLOCK + 3, dtype)
+    average = average.copy()
+    for _ in range(100):
+        kernel.rmsprop_average([param], [average], ema, 1)
+    assert_same_bits([average], [param])
+
+
 def test_an_average_that_was_no_number_is_forgotten_at_first(kernel, dtype):
     average = np.full(3, np.nan, dtype)
     kernel.rmsprop_average([np.ones(3, dtype)], [average], 0.0, 1)

@@ -101,7 +101,7 @@ def _update(
 
 def _average(param: Array, average: Array, ema: float) -> None:
     real = param.dtype.type
-    average[...] = param if ema == 0 else real(ema) * average + real(1.0 - ema) * param
+    average[...] = param if ema == 0 else average + real(1.0 - ema) * (param - average)
 
 
 def _scaled_gradient(grad: Array, total: Array | None, scale: float, rule: RMSpropRule) -> Array:
@@ -141,7 +141,7 @@ def rmsprop_accumulate(grads: list[Array], sums: list[Array], n_threads: int) ->
 
 @silent
 def rmsprop_average(params: list[Array], averages: list[Array], ema: float, n_threads: int) -> None:
-    """averages = ema * averages + (1 - ema) * params, array by array; an `ema` of 0 forgets what they held."""
+    """averages += (1 - ema) * (params - averages), array by array; an `ema` of 0 forgets what they held."""
     checks.check_average(params, averages)
     for param, average in zip(params, averages, strict=True):
         _average(param, average, ema)

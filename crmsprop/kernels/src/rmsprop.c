@@ -25,10 +25,12 @@
 ALWAYS_INLINE real root(real x) { return sizeof(real) == 4 ? (real)sqrtf((float)x) : (real)sqrt((double)x); }
 ALWAYS_INLINE real clamp(real x, real bound) { return x < -bound ? -bound : x > bound ? bound : x; }
 
-/* What the average held before may be a NaN: the first move forgets it. */
+/* A difference, so that the average of what does not move stays it, to the bit: in float32 the two factors of
+ * ema * average + (1 - ema) * param do not add up to 1, and at 0.9999 shrink everything by 1.6e-4. What the average held
+ * before may be a NaN: the first move forgets it. */
 ALWAYS_INLINE real averaged_with(real average, real param, real ema, real rest)
 {
-    return ema == 0 ? param : ema * average + rest * param;
+    return ema == 0 ? param : average + rest * (param - average);
 }
 
 enum { PLAIN, NUMBERS, CLIPPED, ACCUMULATED }; /* the last reads a sum of gradients, and is clipped */

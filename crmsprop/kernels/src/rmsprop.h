@@ -31,7 +31,7 @@ typedef struct {
     void (*block)(const crm_rmsprop_array *arrays, isize count, const crm_rmsprop_rule *rule, isize begin, isize end);
     /* sum += grad over elements [begin, end) of the list */
     void (*accumulate)(const crm_rmsprop_array *arrays, isize count, isize begin, isize end);
-    /* average = ema * average + (1 - ema) * param over elements [begin, end) of the list */
+    /* average += (1 - ema) * (param - average) over elements [begin, end) of the list */
     void (*average)(const crm_rmsprop_array *arrays, isize count, double ema, isize begin, isize end);
     /* Sum of squares of grad (+ sum) over one block of `width` elements, in 32 float64 lanes. Here `start` counts
      * blocks: every array begins one of its own. */
