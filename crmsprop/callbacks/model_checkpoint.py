@@ -22,9 +22,10 @@ STATE: dict[str, tuple[type, ...]] = {
 class ModelCheckpoint(Callback):
     """Write the network to a file when `monitor` has improved, or every few epochs.
 
-    The file holds the layers and their parameters, no estimator and no optimizer. It is written wholly or not at all:
-    a training that is killed leaves the file before. ``crmsprop.persistence.load_network`` reads it, and a fitted
-    estimator takes the network that it returns as its ``network_``.
+    The file holds the layers and their parameters (with the estimators' `ema`, the averages), no estimator and no
+    optimizer. It is written wholly or not at all: a training that is killed leaves the file before.
+    ``crmsprop.persistence.load_network`` reads it, and a fitted estimator takes the network that it returns as its
+    ``network_``.
 
     The instance that you make writes to `path`. A copy of it, as `clone` and a search make them for each of their
     estimators, writes to files of its own beside that, with a random part before the suffix: ``path_`` says where.

@@ -24,6 +24,7 @@ NOT_OF_A_RAMP = (
     "max_epochs",
     "learning_rate",
     "schedule",
+    "ema",
     "validation_fraction",
     "early_stopping",
     "patience",

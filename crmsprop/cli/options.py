@@ -101,6 +101,13 @@ TRAINING = (
     Option("clip_norm", "largest norm of one array's gradient, or none", number_or_none, "F"),
     Option("global_clip_norm", "largest norm of all gradients together, or none", number_or_none, "F"),
     Option(
+        "ema",
+        "decay of a moving average of the weights, in [0, 1), such as 0.999, or none: the average is what validates, "
+        "predicts and is saved",
+        number_or_none,
+        "F",
+    ),
+    Option(
         "augmentation",
         f"what is done to each image in each epoch, joined by +: {', '.join(OPERATIONS)}, with their parameters as in "
         'crmsprop.augment, such as "flip + rotation:15 + translation:0.1,fill_mode=reflect"',

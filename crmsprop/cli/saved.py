@@ -39,12 +39,13 @@ def printable(text: Any) -> str:
 
 
 def describe(model: Any) -> str:
-    """Return one line: what a model is, what it takes, and what it tells apart or predicts."""
+    """Return one line: what a model is, what it takes, what it tells apart or predicts, and how it was trained."""
     shape = model.image_shape_
     kind = f"rows of {model.n_features_in_}" if shape is None else f"images of {' x '.join(map(str, shape))}"
     plural = "" if model.n_epochs_ == 1 else "s"
     name = type(model).__name__
-    return f"{name} for {kind}, {_answers(model)}, trained {model.n_epochs_} epoch{plural}"
+    averaged = f", weights averaged with decay {model.ema:g}" if model.ema and model.n_epochs_ else ""
+    return f"{name} for {kind}, {_answers(model)}, trained {model.n_epochs_} epoch{plural}{averaged}"
 
 
 def _answers(model: Any) -> str:

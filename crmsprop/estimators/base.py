@@ -26,7 +26,7 @@ from crmsprop.estimators.inputs import (
 )
 from crmsprop.estimators.interruption import raise_in_a_loop, warn_of_interruption
 from crmsprop.estimators.parameters import Seeds
-from crmsprop.estimators.parts import OneEpoch, Progress, check_same_targets, next_part, take_weights
+from crmsprop.estimators.parts import OneEpoch, Progress, check_same_targets, next_part, progress_of, take_weights
 from crmsprop.estimators.scoring import ValidationScore
 from crmsprop.estimators.validation import Split, held_out, naming_validation_data
 from crmsprop.estimators.weights import checked_weights, rows_that_count, spread
@@ -157,7 +157,7 @@ class NetworkEstimator(HiddenFeatures):
             self._train(training, self._split(data, y, seed=seeds.split), last=[OneEpoch()])
             if training.interrupted:
                 raise KeyboardInterrupt
-            self._progress = Progress(training.step, optimizer.state_dict())
+            self._progress = progress_of(training)
 
     @contextmanager
     def _unchanged_if_refused(self) -> Iterator[dict[str, Any]]:

@@ -50,8 +50,9 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "NetworkClassifierBase":
         """Train one epoch on a part of the data, going on from the parts before.
 
-        The optimizer's state, the schedule and the history go on too; the schedule spans `max_epochs` calls, or as many
-        as there are. After `fit` or `load` weights and history go on, while optimizer and schedule begin afresh.
+        The optimizer's state, the schedule and the history go on too, and with `ema` the weights that it averages; the
+        schedule spans `max_epochs` calls, or as many as there are. After `fit` or `load` weights and history go on,
+        while optimizer and schedule begin afresh.
 
         Parameters
         ----------

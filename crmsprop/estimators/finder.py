@@ -33,8 +33,8 @@ def find_learning_rate(
     A fresh network, as `fit` would build it, is trained on the whole of X; its rates grow exponentially, from the
     lowest in the first step to the highest in the last. The ramp ends early where the smoothed loss is above four times
     its lowest value, or a loss is NaN or infinite. The estimator itself is not changed, whether it is fitted or not.
-    What it says about the learning rate, its schedule, epochs, time, validation, scoring and callbacks does not count
-    here.
+    What it says about the learning rate, its schedule, averages, epochs, time, validation, scoring and callbacks does
+    not count here.
 
     The smoothed loss of step t, counted from 1, is ``a[t] / (1 - smoothing**t)``, where
     ``a[t] = smoothing * a[t - 1] + (1 - smoothing) * loss[t]`` and ``a[0] = 0``.
@@ -90,6 +90,7 @@ def find_learning_rate(
     network.set_params(
         learning_rate=1.0,  # the ramp gives the rates themselves
         schedule=ramp,
+        ema=None,
         max_epochs=ramp.steps,  # an epoch has a batch at least
         max_seconds=None,
         validation_fraction=None,

@@ -28,6 +28,9 @@ ESTIMATORS: dict[str, type[Any]] = {
     for known in (CNNClassifier, CNNRegressor, MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor)
 }
 
+#: Parameters that files of earlier versions lack, with what they were then.
+ADDED = {"ema": None}
+
 
 def load(path: str | os.PathLike[str]) -> Any:
     """Return the estimator that ``save`` wrote.
@@ -110,9 +113,9 @@ def _check_parameters(estimator: Any, network: Network) -> None:
 
 def _parameters_from_config(kind: type[Any], parameters: Any) -> dict[str, Any]:
     names = set(kind._get_param_names()) - set(NOT_STORED)
-    if not isinstance(parameters, dict) or set(parameters) != names:
+    if not isinstance(parameters, dict) or set(ADDED) | set(parameters) != names:
         raise FileFormatError(f"its parameters must be those of {kind.__name__}, got {parameters!r:.200}")
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in parameters.items()}
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in {**ADDED, **parameters}.items()}
     values["schedule"] = schedule_from_config(parameters["schedule"])
     values["augmentation"] = augmentation_from_config(parameters["augmentation"])
     if parameters.get("class_weight") is not None:

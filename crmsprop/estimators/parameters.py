@@ -58,6 +58,13 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     clip_value, clip_norm, global_clip_norm : float or None, default=None
         Largest absolute value of an element of a gradient, largest Euclidean norm of one array's gradient, or of all
         of them together, in (0, inf); at most one may be given.
+    ema : float or None, default=None
+        Decay, in [0, 1), such as 0.999, of an exponential moving average of the weights, which is what validates,
+        predicts and is saved, while the steps go on from the weights themselves (as Polyak and Juditsky, 1992, with the
+        plain mean). After step t, counted from 1: ``average = d * average + (1 - d) * weight``; d is the smaller of
+        `ema` and ``(1 + t) / (10 + t)``, as TensorFlow's ExponentialMovingAverage warms up: an average over the last
+        tenth of the steps until `ema` is reached, and nothing of where they began. The running statistics of a
+        normalization are averaged alike, or they would not fit. None for no average.
     max_epochs : int, default=30
         Passes over the training data, at least 1.
     max_seconds : float or None, default=None
@@ -85,8 +92,8 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     restore_best : bool, default=True
         Whether early stopping goes back to the weights of the best epoch.
     warm_start : bool, default=False
-        Whether `fit` begins with the weights of the `fit` before, where it would draw new ones; a new training
-        otherwise, with a history of its own. Data and layers have to be of the same kind.
+        Whether `fit` begins with the weights of the `fit` before (with `ema`, their averages), where it would draw new
+        ones; a new training otherwise, with a history of its own. Data and layers have to be of the same kind.
     dtype : {"float32", "float64"} or None, default=None
         What the network computes in; None for float32 on uint8 and float32 input, else float64.
     random_state : int, RandomState or None, default=None
@@ -108,7 +115,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     history_ : dict of lists
         One value an epoch: epoch, loss, val_loss, accuracy, val_accuracy, learning_rate, seconds, and val_score with
         `scoring`. What was not measured is None, such as the accuracies of a regression. The training loss and accuracy
-        are those of the samples as they trained, with dropout, augmentation and mixed labels.
+        are those of the samples as they trained, with dropout, augmentation and mixed labels, and without `ema`.
     loss_curve_ : list of float
         The training loss of each epoch.
     validation_scores_ : list of float or None
@@ -136,6 +143,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     clip_value: float | None = None
     clip_norm: float | None = None
     global_clip_norm: float | None = None
+    ema: float | None = None
     max_epochs: int = 30
     max_seconds: float | None = None
     batch_size: int = 32
@@ -247,5 +255,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
             clip_value=self.clip_value,
             clip_norm=self.clip_norm,
             global_clip_norm=self.global_clip_norm,
+            ema=self.ema,
+            ema_warmup=self.ema is not None,
             n_threads=self.n_threads,
         )

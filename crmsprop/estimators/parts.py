@@ -8,14 +8,18 @@ import numpy as np
 
 from crmsprop.nn import Network
 from crmsprop.optimizer import RMSprop
-from crmsprop.training import Callback, History, Plan, Training
+from crmsprop.training import Callback, History, Paused, Plan, Training
 
 
 class Progress(NamedTuple):
-    """Where a training in parts is: steps taken by partial_fit, and the optimizer's state after the last one."""
+    """Where a training in parts is: steps taken by partial_fit, and the state after the last one.
+
+    `averages` are None where there are none; else the network holds them, and this what trains.
+    """
 
     step: int
     optimizer: dict[str, Any]
+    averages: Paused | None = None
 
 
 class OneEpoch(Callback):
@@ -41,7 +45,15 @@ def next_part(
     if progress is not None:
         training.step = training.first_step = progress.step
         optimizer.load_state_dict(progress.optimizer)
+        if training.averages is not None and progress.averages is not None:
+            training.averages.resume(progress.averages)
     return training
+
+
+def progress_of(training: Training) -> Progress:
+    """Return what the next part of a training goes on from."""
+    averages = None if training.averages is None else training.averages.pause()
+    return Progress(training.step, training.optimizer.state_dict(), averages)
 
 
 def take_weights(network: Network, old: Network) -> None:

@@ -44,8 +44,9 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetworkRegressorBase":
         """Train one epoch on a part of the data, going on from the parts before.
 
-        The optimizer's state, the schedule and the history go on too; the schedule spans `max_epochs` calls, or as many
-        as there are. After `fit` or `load` weights and history go on, while optimizer and schedule begin afresh.
+        The optimizer's state, the schedule and the history go on too, and with `ema` the weights that it averages; the
+        schedule spans `max_epochs` calls, or as many as there are. After `fit` or `load` weights and history go on,
+        while optimizer and schedule begin afresh.
 
         Parameters
         ----------

@@ -1,5 +1,6 @@
 """The one training loop, the batches it takes, the history it leaves, the hooks that it calls, and its whole state."""
 
+from crmsprop.training.averages import Averages, Paused
 from crmsprop.training.batches import Batch, Batches, DataSet
 from crmsprop.training.callback import Callback
 from crmsprop.training.evaluation import EVALUATION_BATCH, Evaluator
@@ -12,12 +13,14 @@ from crmsprop.training.state import SavedState, check_state, check_weights, stat
 __all__ = [
     "COLUMNS",
     "EVALUATION_BATCH",
+    "Averages",
     "Batch",
     "Batches",
     "Callback",
     "DataSet",
     "Evaluator",
     "History",
+    "Paused",
     "Plan",
     "SavedState",
     "Training",

@@ -24,6 +24,9 @@ class Callback:
     what it learns in a training goes into attributes that end in ``_`` and are set in `on_train_begin`. A hook whose
     name ends in ``_end`` stops the training by returning True; what the others return is ignored.
 
+    ``context.network`` is what trains. With averages of the weights, as by the estimators' `ema`, it holds them in
+    `on_epoch_end` and `on_train_end`; what a callback changes in it at the end of an epoch is changed in both.
+
     What it learns is lost with a training that is killed, unless `state_dict` returns it and `load_state_dict` takes it
     back: the callback `Checkpoint` stores it beside all else that a training needs to go on.
 

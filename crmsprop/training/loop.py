@@ -15,6 +15,7 @@ from crmsprop.errors import DivergenceError
 from crmsprop.nn import Loss, Network, Run
 from crmsprop.optimizer import RMSprop
 from crmsprop.schedules import Schedule
+from crmsprop.training.averages import Averages
 from crmsprop.training.batches import Batch, Batches, DataSet
 from crmsprop.training.callback import Callback, Hooks
 from crmsprop.training.evaluation import Evaluator
@@ -56,6 +57,8 @@ class Training:
     Attributes
     ----------
     network : Network
+        What is trained. Where the optimizer averages, the averages are in it while it validates, in `on_epoch_end` and
+        in `on_train_end`: what the training will leave.
     optimizer : RMSprop
     plan : Plan
     history : dict of lists
@@ -80,7 +83,7 @@ class Training:
     sums : tuple of float
         Sums of losses, hits and weights over the epoch so far: what `loss` and `accuracy` are made of.
     good : ndarray of shape (total,)
-        The network's arena at the end of the last whole epoch.
+        The network's arena at the end of the last whole epoch, with the averages in it if there are any.
     epoch_began : float
         When the epoch in progress began, by ``time.perf_counter``.
     stopped, interrupted, resumed : bool
@@ -90,6 +93,8 @@ class Training:
         What whoever began the training wants to find the same when it goes on, by name: plain JSON.
     identity : dict
         All that decides what the training leaves, by name: plain JSON; empty where no callback needs it.
+    averages : Averages or None
+        None where the optimizer does not average.
     """
 
     network: Network
@@ -115,6 +120,11 @@ class Training:
     callbacks: Sequence[Callback] = ()
     origin: dict[str, Any] = field(default_factory=dict)
     identity: dict[str, Any] = field(default_factory=dict)
+    averages: Averages | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.optimizer.averages is not None:
+            self.averages = Averages(self.network, self.optimizer, self.plan.n_threads)
 
     @property
     def position(self) -> int:
@@ -131,6 +141,8 @@ def train(
     saved: SavedState | None = None,
 ) -> None:
     """Train the network of `training` in place, epoch by epoch, until the plan ends or a callback stops it.
+
+    Where the optimizer averages, the averages are what validates and what the network has at the end.
 
     Ctrl-C ends it too: the network then has the weights of the end of the last whole epoch, or, in the first one, those
     of its last step, and `training` says that it was interrupted. A second one raises KeyboardInterrupt.
@@ -183,6 +195,7 @@ class _Loop:
         self._gradients = list(self._workspace.gradients.views.values())
         self._evaluator = None if validation is None else Evaluator(network, loss, validation, plan.n_threads)
         self._total_steps = plan.max_epochs * len(self._batches)
+        self._update = self._optimizer.step if training.averages is None else training.averages.step
         self._pass = Run(training=True, n_threads=plan.n_threads, seed=plan.seed)
         self._hooks = Hooks(callbacks, training)
         training.n_batches, training.callbacks = len(self._batches), callbacks
@@ -192,10 +205,13 @@ class _Loop:
     def run(self, saved: SavedState | None) -> None:
         training, weights = self.training, self._network.arena.flat
         training.good = weights.copy()
+        if training.averages is not None and training.averages.swapped:
+            training.averages.swap_out()
         self._begin(saved)
         try:
             while not training.stopped and training.epoch < self._plan.max_epochs:
                 self._epoch()
+            self._swap_in()
         except DivergenceError:
             weights[:] = training.good
             raise
@@ -222,6 +238,8 @@ class _Loop:
         n_epochs = min(map(len, history.values()))  # it may have come between two columns
         for values in history.values():
             del values[n_epochs:]
+        if not n_epochs:
+            self._swap_in()
         if n_epochs or not np.isfinite(weights).all():
             weights[:] = self.training.good
 
@@ -233,6 +251,7 @@ class _Loop:
             self._hooks.call("on_epoch_begin")
         self._all_batches()
         self._check_weights()
+        self._swap_in()
         val_loss, val_accuracy = self._validate()
         self._note_good_weights()
         append(
@@ -249,8 +268,14 @@ class _Loop:
         )
         self._hooks.call("on_epoch_end")
         self._note_good_weights()  # callbacks may change them
+        if training.averages is not None:
+            training.averages.swap_out()
         training.epoch, training.first_step = training.epoch + 1, training.step
         self._hooks.call("on_safe_point")
+
+    def _swap_in(self) -> None:
+        if self.training.averages is not None:
+            self.training.averages.swap_in()
 
     def _note_good_weights(self) -> None:
         np.copyto(self.training.good, self._network.arena.flat)
@@ -283,7 +308,7 @@ class _Loop:
         result = self._loss.evaluate(output, batch.target, weights, gradient, self._memory, self._plan.n_threads)
         self._check_finite("loss", result.loss)
         self._network.backward(self._workspace, self._pass)
-        self._optimizer.step(self._gradients, learning_rate=training.learning_rate)
+        self._update(self._gradients, learning_rate=training.learning_rate)
         training.step, training.batch_loss = training.step + 1, result.loss
         return result.loss * batch.total_weight, result.hits * batch.total_weight
 
@@ -315,7 +340,9 @@ class _Loop:
 
     def _check_weights(self) -> None:
         """The last step can ruin the weights after the last look at the loss; an infinite mean square stops them."""
-        for name, arrays in (("weight", [self._network.arena.flat]), ("mean square", self._optimizer.mean_squares)):
+        optimizer, weights = self._optimizer, [self._network.arena.flat]
+        looked_at = ("weight", weights), ("mean square", optimizer.mean_squares), ("average", optimizer.averages or ())
+        for name, arrays in looked_at:
             for array in arrays:
                 if not np.isfinite(array).all():
                     self._check_finite(f"largest {name}", float(np.abs(array).max()))

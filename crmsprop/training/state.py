@@ -16,6 +16,8 @@ from crmsprop.training.history import COLUMNS
 if TYPE_CHECKING:
     from crmsprop.training.loop import Training
 
+Array = np.ndarray[Any, np.dtype[Any]]
+
 _NUMBER = (int, float)
 
 #: The kinds of what a state says of its place in the training.
@@ -71,7 +73,8 @@ def state_of(training: Training) -> dict[str, Any]:
         "progress": {**values, "seconds": time.perf_counter() - training.epoch_began},
         "history": training.history,
         "weights": weights,
-        "good": training.good if training.position else None,  # at the end of an epoch, the weights themselves
+        "averages": None if training.averages is None else training.averages.buffers,  # the others are the optimizer's
+        "good": training.good if training.position else None,  # at the end of an epoch, what the training would leave
         "optimizer": {
             "learning_rate": optimizer.learning_rate,
             "groups": [group._asdict() for group in optimizer.groups],
@@ -100,11 +103,11 @@ def restore(training: Training, saved: SavedState) -> None:
     training.epoch_began = time.perf_counter() - progress["seconds"]
     training.resumed = True
     training.history.update(history)
-    weights = training.network.arena.flat
-    weights[:] = _checked_weights(training, saved, "weights")
-    training.good[:] = weights if saved.tree.get("good") is None else _checked_weights(training, saved, "good")
-    _check_minima(training, saved)
+    training.network.arena.flat[:] = _checked_weights(training, saved, "weights")
+    _check_minima(training, saved, training.network.arena.views)
     _restore_optimizer(training, saved)
+    _restore_averages(training, saved)
+    _restore_good_weights(training, saved)
 
 
 def restore_callbacks(training: Training, saved: SavedState) -> None:
@@ -134,10 +137,13 @@ def check_state(callback: Callback, state: Mapping[str, Any], kinds: Mapping[str
 
 def check_weights(what: str, weights: Any, training: Training) -> None:
     """Raise FileFormatError unless an array from a file can be the arena of the network."""
-    flat = training.network.arena.flat
-    if not isinstance(weights, np.ndarray) or weights.shape != flat.shape or weights.dtype != flat.dtype:
-        raise FileFormatError(f"{what} must be {flat.dtype} of shape {flat.shape}, got {weights!r:.100}")
-    if not np.isfinite(weights).all():
+    _check_array(what, weights, training.network.arena.flat)
+
+
+def _check_array(what: str, array: Any, own: Array) -> None:
+    if not isinstance(array, np.ndarray) or array.shape != own.shape or array.dtype != own.dtype:
+        raise FileFormatError(f"{what} must be {own.dtype} of shape {own.shape}, got {array!r:.100}")
+    if not np.isfinite(array).all():
         raise FileFormatError(f"{what} must be finite")
 
 
@@ -190,11 +196,37 @@ def _checked_weights(training: Training, saved: SavedState, name: str) -> Any:
     return saved.tree[name]
 
 
-def _check_minima(training: Training, saved: SavedState) -> None:
-    network = training.network
-    for name, view in network.arena.views.items():
-        if (view < network.parameters[name].minimum).any():
-            raise saved.error(f"its parameter {name} must be at least {network.parameters[name].minimum}")
+def _check_minima(training: Training, saved: SavedState, arrays: Mapping[str, Array]) -> None:
+    for name, array in arrays.items():
+        minimum = training.network.parameters[name].minimum
+        if (array < minimum).any():
+            raise saved.error(f"its parameter {name} must be at least {minimum}")
+
+
+def _restore_averages(training: Training, saved: SavedState) -> None:
+    if training.averages is None:
+        return
+    given, buffers = saved.part("averages"), training.averages.buffers
+    if set(given) != set(buffers):
+        raise saved.error(f"its averages must be those of {', '.join(buffers) or 'nothing'}, got {given!r:.100}")
+    for name, own in buffers.items():
+        try:
+            _check_array(f"its average of {name}", given[name], own)
+        except FileFormatError as error:
+            raise saved.error(str(error)) from error
+        own[...] = given[name]
+    _check_minima(training, saved, buffers)
+
+
+def _restore_good_weights(training: Training, saved: SavedState) -> None:
+    if saved.tree.get("good") is not None:
+        training.good[:] = _checked_weights(training, saved, "good")
+    elif training.averages is None:
+        training.good[:] = training.network.arena.flat
+    else:
+        training.averages.swap_in()
+        training.good[:] = training.network.arena.flat
+        training.averages.swap_out()
 
 
 def _restore_optimizer(training: Training, saved: SavedState) -> None:

@@ -130,6 +130,32 @@ def test_killed_at_any_step(tmp_path, whole, checkpoint):
         assert outcome(model, folder) == whole
 
 
+class Sources(Callback):
+    """Notes the weights that train, and the averages, which the network holds at the end."""
+
+    def on_train_end(self, context):
+        state, paused = context.optimizer.state_dict(), context.averages.pause()
+        arrays = [*state.values(), paused.trained, *paused.buffers.values()]
+        self.left = b"".join(np.asarray(array).tobytes() for array in arrays)
+
+
+@pytest.mark.parametrize("checkpoint", [{}, {"every_steps": 3}], ids=str)
+def test_killed_at_any_step_of_a_training_that_averages(tmp_path, checkpoint):
+    sources, model = Sources(), model_of(tmp_path / "whole", ema=0.9)
+    whole = outcome(model.set_params(callbacks=[*model.callbacks, sources]).fit(X, Y), tmp_path / "whole"), sources.left
+    assert model.n_epochs_ > 4
+    for step in (2, 5, 6, 13, 19):
+        folder, sources = tmp_path / str(step), Sources()
+        killed(model_of(folder, Kill(step), checkpoint=checkpoint, ema=0.9))
+        model = model_of(folder, sources, checkpoint=checkpoint, ema=0.9, n_threads=2).fit(X, Y)
+        assert (outcome(model, folder), sources.left) == whole
+
+
+def test_a_training_that_averages_and_is_over_takes_no_step(tmp_path):
+    whole = outcome(model_of(tmp_path, ema=0.9).fit(X, Y), tmp_path)
+    assert outcome(model_of(tmp_path, Kill(1), ema=0.9).fit(X, Y), tmp_path) == whole
+
+
 def test_killed_over_and_over(tmp_path, whole):
     for step in (2, 6, 9, 10, 17, 28):
         killed(model_of(tmp_path, Kill(step), checkpoint={"every_steps": 2}))
@@ -314,6 +340,7 @@ CHANGES = {
     "learning_rate": {"learning_rate": 0.03},
     "rho": {"rho": 0.8},
     "l2": {"l2": 0.1},
+    "ema": {"ema": 0.9},
     "max_epochs": {"max_epochs": 10},
     "batch_size": {"batch_size": 14},
     "schedule": {"schedule": decay},

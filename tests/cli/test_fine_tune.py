@@ -1,5 +1,7 @@
 """crmsprop fine-tune."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,14 @@ def test_unfreeze_after(run, model_file, trained, pets, folder):
     assert run("fine-tune", "--data", pets, "--epochs", 2, "--unfreeze-after", 1, "--quiet", model_file).code == 0
     after = load(folder / "crmsprop-fine-tuned" / "model.crms").network_.arena.views["0.weight"]
     assert not np.array_equal(after, trained.network_.arena.views["0.weight"])
+
+
+@pytest.mark.parametrize(("option", "ema"), [("none", None), ("0.5", 0.5)])
+def test_averages(run, trained, pets, folder, option, ema):
+    model = copy.copy(trained).set_params(ema=0.9)
+    model.save(folder / "averaged.crms")
+    assert run("fine-tune", "--data", pets, "--epochs", 1, "--ema", option, "--quiet", "averaged.crms").code == 0
+    assert load(folder / "crmsprop-fine-tuned" / "model.crms").ema == ema
 
 
 def test_keep_head(run, model_file, folder):

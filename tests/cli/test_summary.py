@@ -19,6 +19,13 @@ def test_a_file(run, model_file, trained):
     assert "\n".join(lines) == trained.summary()
 
 
+def test_a_file_of_averages(run, folder):
+    (X, y), _ = load_digits()
+    CNNClassifier((2,), max_epochs=1, ema=0.95).fit(X[:99], y[:99]).save(folder / "model.crms")
+    head, _ = rows_of(run("summary", "model.crms"))
+    assert head.endswith(", trained 1 epoch, weights averaged with decay 0.95")
+
+
 def test_a_name_is_what_a_training_would_build(run):
     (X, y), _ = load_digits()
     model = CNNClassifier((4, 6), dense_units=(8,), dropout=0.1, max_epochs=1, batch_size=16).fit(X[:99], y[:99])

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from crmsprop import MLPClassifier, RMSprop, find_learning_rate
 from crmsprop.callbacks import Callback, Checkpoint, CSVLogger, ModelCheckpoint
 from crmsprop.errors import TrainingInterruptedWarning
-from crmsprop.training import COLUMNS
+from crmsprop.training import COLUMNS, Averages
 from crmsprop.training.callback import HOOKS
 
 RNG = np.random.default_rng(0)
@@ -58,13 +58,14 @@ def assert_is_the_model_of(model, epochs, **parameters):
     ("hook", "epochs"),
     [("on_epoch_begin", 2), ("on_batch_begin", 2), ("on_batch_end", 2), ("on_epoch_end", 3), ("on_safe_point", 2)],
 )
-def test_what_is_kept_is_the_last_whole_epoch(hook, epochs):
+@pytest.mark.parametrize("options", [{}, {"ema": 0.9}], ids=str)
+def test_what_is_kept_is_the_last_whole_epoch(hook, epochs, options):
     interrupt = Interrupt(hook)
     with pytest.warns(
         TrainingInterruptedWarning, match=rf"interrupted after {epochs} of 5 epochs: .* end of epoch {epochs}$"
     ):
-        model = model_of(interrupt).fit(X, Y)
-    assert_is_the_model_of(model, epochs)
+        model = model_of(interrupt, **options).fit(X, Y)
+    assert_is_the_model_of(model, epochs, **options)
     assert interrupt.called[-2:] == [hook, "on_train_end"]
 
 
@@ -86,6 +87,38 @@ def test_in_the_first_epoch_the_last_step_is_kept(tmp_path, hook):
     assert (model.n_epochs_, set(map(len, model.history_.values()))) == (0, {0})
     model.predict(X)
     model.save(tmp_path / "model")
+
+
+def test_in_the_first_epoch_the_averages_after_the_last_step_are_kept():
+    class Steps(Callback):
+        def on_train_begin(self, context):
+            self.weights = []
+
+        def on_batch_end(self, context):
+            self.weights.append(context.network.arena.flat.copy())
+
+    steps = Steps()
+    with pytest.warns(TrainingInterruptedWarning, match="interrupted after 0 of 5 epochs"):
+        model = model_of(steps, Interrupt("on_batch_end", epoch=0, batch=2), ema=0.9).fit(X, Y)
+    first, second, third = steps.weights
+    average = 3 / 12 * first + 9 / 12 * second
+    np.testing.assert_allclose(model.network_.arena.flat, 4 / 13 * average + 9 / 13 * third, rtol=0, atol=1e-12)
+    assert np.abs(model.network_.arena.flat - third).max() > 1e-4
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(("name", "call", "epochs"), [("swap_in", 1, 0), ("swap_in", 3, 2), ("swap_out", 3, 3)])
+def test_while_averages_come_and_go(monkeypatch, name, call, epochs, before):
+    pressed = Pressed(getattr(Averages, name), call, before)
+    monkeypatch.setattr(Averages, name, lambda *arguments: pressed(*arguments))
+    with pytest.warns(TrainingInterruptedWarning, match=f"after {epochs} of 5"):
+        model = model_of(ema=0.9).fit(X, Y)
+    monkeypatch.undo()
+    if epochs:
+        assert_is_the_model_of(model, epochs, ema=0.9)
+    else:
+        expected = model_of(max_epochs=1, ema=0.9).fit(X, Y)
+        assert model.network_.arena.flat.tobytes() == expected.network_.arena.flat.tobytes()
 
 
 def test_weights_of_the_first_epoch_that_are_not_finite_are_not_kept():

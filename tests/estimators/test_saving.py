@@ -151,7 +151,7 @@ def test_every_parameter_comes_back(cases, path):
     model = cases.cnn(
         filters=[4, np.int64(5)], kernel_size=(3, 2), pool_size=(2, 1), padding=(1, 0), dense_units=(), dropout=0.25,
         image_shape=(7, 6, 2), learning_rate=np.float32(0.5), rho=0.5, epsilon=1e-4, momentum=0.25, centered=True,
-        l2=0.125, max_epochs=2, batch_size=7, validation_fraction=0.25, early_stopping=True, patience=4,
+        l2=0.125, ema=0.5, max_epochs=2, batch_size=7, validation_fraction=0.25, early_stopping=True, patience=4,
         monitor="accuracy", min_delta=np.float32(0.25), restore_best=False,
         dtype=np.float64, random_state=np.int64(3), n_threads=2, verbose=0, warm_start=True, max_seconds=1e6,
         scoring="accuracy", class_weight={0: 2.0},

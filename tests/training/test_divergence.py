@@ -21,12 +21,13 @@ class Poison(Callback):
             self.x[...] = self.value
 
 
+@pytest.mark.parametrize("options", [{}, {"ema": 0.8}], ids=str)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_the_error_names_epoch_batch_and_rate_and_the_weights_are_those_of_the_epoch_before(problem, value):
+def test_the_error_names_epoch_batch_and_rate_and_the_weights_are_those_of_the_epoch_before(problem, value, options):
     good, bad = problem(), problem()
-    good.run(max_epochs=2, learning_rate=0.01)
+    good.run(max_epochs=2, learning_rate=0.01, **options)
     with pytest.raises(DivergenceError) as error:
-        bad.run(max_epochs=9, learning_rate=0.01, callbacks=[Poison(bad.data.x, 2, value)])
+        bad.run(max_epochs=9, learning_rate=0.01, callbacks=[Poison(bad.data.x, 2, value)], **options)
     message = str(error.value)
     assert "the loss became nan in epoch 3, batch 1 of 4, at learning rate 0.01;" in message
     assert "the weights are those of the end of epoch 2" in message

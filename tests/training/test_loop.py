@@ -31,14 +31,14 @@ def naive_gradients(params, x, labels, weights):
 
 def naive_train(
     params, data, factor, seed=11, epochs=3, batch=16, learning_rate=0.01, rho=0.9, epsilon=1e-8, momentum=0.0,
-    centered=False, l2=0.0,
+    centered=False, l2=0.0, ema=0.0, ema_warmup=False,
 ):  # fmt: skip
-    """The formulas of RMSprop and of this loop, one line each; returns parameters, losses and accuracies."""
+    """The formulas of RMSprop and of this loop, one line each; returns averaged parameters, losses and accuracies."""
     params = [param.astype(np.float64) for param in params]
     v, m, u = ([np.zeros_like(param) for param in params] for _ in range(3))
     rows = np.arange(len(data.x)) if data.rows is None else data.rows
     weights = np.ones(len(data.x)) if data.weights is None else data.weights
-    step, losses, accuracies = 0, [], []
+    averages, step, losses, accuracies = params, 0, [], []
     for epoch in range(epochs):
         order, sums = naive_order(seed, epoch, rows), np.zeros(3)
         for chosen in (order[i : i + batch] for i in range(0, len(order), batch)):
@@ -53,12 +53,16 @@ def naive_train(
                 u[i] = momentum * u[i] + g / (root + epsilon)
                 params[i] = params[i] - learning_rate * factor(step) * u[i]
             step += 1
+            decay = min(ema, (1 + step) / (10 + step)) if ema_warmup else ema
+            decay = decay if step > 1 else 0.0
+            averages = [decay * one + (1 - decay) * other for one, other in zip(averages, params, strict=True)]
         losses.append(sums[0] / sums[2])
         accuracies.append(sums[1] / sums[2])
-    return params, losses, accuracies
+    return averages, losses, accuracies
 
 
 OPTIMIZERS = [{}, {"momentum": 0.9}, {"centered": True}, {"l2": 0.1}, {"rho": 0.0}, {"epsilon": 0.1, "rho": 0.99}]
+OPTIMIZERS += [{"ema": 0.8}, {"ema": 0.4, "ema_warmup": True}, {"ema": 0.99, "ema_warmup": True, "momentum": 0.5}]
 
 
 @pytest.mark.parametrize("data", [{}, {"rows": np.arange(3, 50, 2)}, {"weights": np.linspace(0.1, 3, 50)}], ids=list)
@@ -152,18 +156,20 @@ def test_without_a_validation_set_its_columns_hold_none(problem):
     assert history["val_loss"] == history["val_accuracy"] == [None] * 3
 
 
-def test_validation_is_by_the_weights_at_the_end_of_the_epoch(problem, data):
+@pytest.mark.parametrize("options", [{}, {"ema": 0.8}])
+def test_validation_is_by_the_weights_at_the_end_of_the_epoch(problem, data, options):
     ours, validation = problem(), data(33, seed=2)
-    history = ours.run(validation=validation, max_epochs=1)
+    history = ours.run(validation=validation, max_epochs=1, **options)
     views = list(ours.network.arena.views.values())
     loss, accuracy, _ = naive_gradients(views, validation.x, validation.target, np.ones(33))
     assert (history["val_loss"][0], history["val_accuracy"][0]) == pytest.approx((loss, accuracy))
 
 
-def test_validation_changes_no_weight(problem, data):
+@pytest.mark.parametrize("options", [{}, {"ema": 0.8}])
+def test_validation_changes_no_weight(problem, data, options):
     with_it, without = problem(), problem()
-    with_it.run(validation=data(33, seed=2))
-    without.run()
+    with_it.run(validation=data(33, seed=2), **options)
+    without.run(**options)
     assert with_it.weights.tobytes() == without.weights.tobytes()
 
 

@@ -1,6 +1,7 @@
 """A training that goes on from any of its safe points ends with the bytes of one that was never left."""
 
 import copy
+import pickle
 import re
 
 import numpy as np
@@ -59,6 +60,7 @@ def outcome(ours, moody):
     return {
         "weights": ours.weights.tobytes(),
         "good": ours.training.good.tobytes(),
+        "averages": pickle.dumps(ours.training.averages and ours.training.averages.pause()),
         "optimizer": {name: np.asarray(value).tobytes() for name, value in state.items()},
         "rate": ours.training.optimizer.learning_rate,
         "counters": (ours.training.epoch, ours.training.step, ours.training.stopped),
@@ -77,6 +79,8 @@ CASES = {
     "plain": ({}, {}),
     "everything on": ({}, {"momentum": 0.9, "centered": True, "l2": 0.1, "schedule": CosineAnnealing()}),
     "averages and accumulation": ({}, {"ema": 0.9, "accumulate_steps": 3, "ema_every_call": True, "momentum": 0.5}),
+    "averages": ({}, {"ema": 0.8, "ema_warmup": True, "centered": True}),
+    "averages in float32": ({"dtype": np.float32}, {"ema": 0.99, "ema_warmup": True}),
     "weights and rows": (
         {"rows": np.arange(3, 50, 2), "weights": np.linspace(0.1, 3, 50)},
         {"schedule": InverseTimeDecay(0.1)},
@@ -121,11 +125,12 @@ def test_the_safe_points_are_behind_every_batch_but_the_last_and_behind_every_ep
     assert [len(state["history"]["epoch"]) for state in states] == [epoch for epoch, _ in progress]
 
 
-def test_a_validation_set_and_its_history(problem, data):
+@pytest.mark.parametrize("options", [{}, {"ema": 0.8}], ids=str)
+def test_a_validation_set_and_its_history(problem, data, options):
     validation = data(33, seed=2)
-    whole, states = run(problem, validation=validation)
+    whole, states = run(problem, validation=validation, **options)
     for state in states:
-        assert run(problem, SavedState("a file", state), validation=validation)[0] == whole
+        assert run(problem, SavedState("a file", state), validation=validation, **options)[0] == whole
 
 
 def test_what_the_callbacks_see_when_a_training_goes_on(problem):
@@ -344,6 +349,45 @@ def test_a_state_that_lies(problem, state, change, message):
     refusal = refused(problem, state, FileFormatError)
     assert refusal.startswith("cannot resume from a file: ")
     assert re.search(message, refusal), refusal
+
+
+LIES_OF_AVERAGES = {
+    "none": (put("averages", value=None), "its averages must be a JSON object, got None"),
+    "one less": (
+        lambda state: state["averages"].pop("1.running_mean"),
+        "its averages must be those of 1.running_mean, 1.running_variance, got {'1.running_variance'",
+    ),
+    "one more": (put("averages", "0.bias", value=np.zeros(7)), "its averages must be those of 1.running_mean, "),
+    "of another shape": (
+        put("averages", "1.running_mean", value=np.zeros(6)),
+        r"its average of 1.running_mean must be float64 of shape \(7,\), got array",
+    ),
+    "nan": (nan_in("averages", "1.running_mean"), "its average of 1.running_mean must be finite"),
+    "negative": (
+        put("averages", "1.running_variance", value=np.full(7, -1.0)),
+        "its parameter 1.running_variance must be at least 0.0",
+    ),
+    "the optimizer's": (nan_in("optimizer", "state", "averages.0"), "the state of its optimizer must be finite"),
+    "one of the optimizer's less": (
+        lambda state: state["optimizer"]["state"].pop("averages.1"),
+        r"missing=\['averages.1'\]",
+    ),
+}
+
+
+@pytest.mark.parametrize("step", [5, 7])
+@pytest.mark.parametrize(("change", "message"), LIES_OF_AVERAGES.values(), ids=LIES_OF_AVERAGES)
+def test_averages_that_lie(problem, step, change, message):
+    state = copy.deepcopy(run(problem, ema=0.8)[1][step])
+    change(state)
+    refusal = refused(problem, state, FileFormatError, ema=0.8)
+    assert refusal.startswith("cannot resume from a file: ")
+    assert re.search(message, refusal), refusal
+
+
+def test_a_training_without_averages_does_not_go_on_with_them(problem, state):
+    assert state["averages"] is None
+    assert refused(problem, state, ValueError, ema=0.8).startswith("ema must be None, as in the training that ")
 
 
 def test_checks_for_callbacks(problem):
