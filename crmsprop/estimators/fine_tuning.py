@@ -93,7 +93,8 @@ class FineTunable(NetworkEstimator):
         """Go on from the fitted network with other data, and other classes if need be.
 
         Frozen layers keep their weights and work as in prediction: no dropout, and batch normalization by its running
-        statistics, which stay as they are. Where the first layers are frozen, no backward pass goes through them.
+        statistics, which stay as they are. Where the first layers are frozen, no backward pass goes through them; and
+        without augmentation what they make of each sample is computed once and kept, if it takes at most 1 GiB.
 
         Parameters
         ----------

@@ -85,14 +85,14 @@ class Chain:
         """Return what the passes need beside their arguments, for batches of up to ``site.batch_size`` samples."""
         return ChainMemory(self, site)
 
-    def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
-        """Fill `out` from `x`, as a layer does."""
+    def forward(self, x: Array, out: Array, own: Own, run: Run, first: int = 0) -> None:
+        """Fill `out` from `x`, as a layer does; from step `first` on, where the memory has what the others gave."""
         if not self.steps:
             out[...] = x.reshape(out.shape)
             return
-        x = _shaped(x, self.steps[0].input_shape)
-        runs = self._runs(run)
-        for i, (layer, own_of_step, shape, after) in enumerate(own.memory.passes(len(x), own).forward):
+        passes, runs = own.memory.passes(len(x), own), self._runs(run)
+        x = passes.activations[first - 1].read if first else _shaped(x, self.steps[0].input_shape)
+        for i, (layer, own_of_step, shape, after) in enumerate(passes.forward[first:], first):
             target = _shaped(out, shape) if after is None else after.written
             layer.forward(x, target, own_of_step, runs[i] if runs else run)
             if after is not None:
@@ -120,6 +120,11 @@ class Chain:
             else:
                 step_out, step_dy = _shaped(out, steps[i].output_shape), _shaped(dy, steps[i].output_shape)
             steps[i].layer.backward(step_x, step_out, step_dy, step_dx, owned[i], runs[i] if runs else run)
+
+    def n_still(self, run: Run) -> int:
+        """How many steps at the beginning are frozen; 0 where all are, which leaves nothing behind them."""
+        moving = (i for i, step in enumerate(self.steps) if step.number not in run.frozen)
+        return next(moving, 0)
 
     def _runs(self, run: Run) -> list[Run]:
         """The run of each step where some are frozen; where none is, an empty list: all have the chain's."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from crmsprop.nn.arena import Arena
-from crmsprop.nn.chain import Chain
+from crmsprop.nn.chain import Between, Chain
 from crmsprop.nn.layer import Array, Layer, Run, Shape, Site
 from crmsprop.nn.workspace import Workspace
 
@@ -159,10 +159,51 @@ class Network:
         -------
         ndarray of shape (n, *output_shape)
         """
-        run = run or Run(n_threads=workspace.n_threads)
+        return self._forward(x, workspace, run or Run(n_threads=workspace.n_threads), 0)
+
+    def still_output(self, n: int, workspace: Workspace, run: Run) -> Array | None:
+        """Return where the frozen layers at the beginning leave their output, in a workspace for training.
+
+        It is the same for a sample in every pass and every batch, to the bit, as long as their parameters are.
+
+        Parameters
+        ----------
+        n : int
+            Samples in the batch.
+        workspace : Workspace
+        run : Run
+
+        Returns
+        -------
+        ndarray of shape (n, *output_shape), or None
+            What `forward` has filled; None where the first layer is not frozen, or all are.
+        """
+        n_still = self._chain.n_still(run)
+        activations: Sequence[Between] = workspace.own.memory.passes(n, workspace.own).activations
+        return activations[n_still - 1].written if n_still else None
+
+    def forward_behind(self, x: Array, workspace: Workspace, run: Run) -> Array:
+        """As `forward`, but without the frozen layers at the beginning: `still_output` already holds what they give.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, *input_shape)
+            As for `forward`.
+        workspace : Workspace
+            For training.
+        run : Run
+
+        Returns
+        -------
+        ndarray of shape (n, *output_shape)
+            As of `forward`.
+        """
+        return self._forward(x, workspace, run, self._chain.n_still(run))
+
+    def _forward(self, x: Array, workspace: Workspace, run: Run, first: int) -> Array:
         workspace.x = x
         out = workspace.output(len(x))
-        self._chain.forward(x, out, workspace.own, run)
+        self._chain.forward(x, out, workspace.own, run, first)
         return out
 
     def backward(self, workspace: Workspace, run: Run) -> None:

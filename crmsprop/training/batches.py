@@ -52,12 +52,15 @@ class Batch(NamedTuple):
     weights : ndarray of shape (n,)
     total_weight : float
         Sum of `weights`.
+    rows : ndarray of shape (n,)
+        Numbers of the samples in the data set, as int64; of the first of each two that are mixed.
     """
 
     x: Array
     target: Any
     weights: Array
     total_weight: float
+    rows: Array
 
 
 class _Cut(NamedTuple):
@@ -137,9 +140,9 @@ class Batches:
         _, target, weights = self._cut_to(n)
         self.data.target.take(rows, 0, target, "clip")
         if self.data.weights is None:
-            return Batch(x, target, weights, float(n))
+            return Batch(x, target, weights, float(n), rows)
         self.data.weights.take(rows, 0, weights, "clip")
-        return Batch(x, target, weights, float(np.sum(weights, dtype=np.float64)))
+        return Batch(x, target, weights, float(np.sum(weights, dtype=np.float64)), rows)
 
     def _cut_to(self, n: int) -> _Cut:
         cut = self._cuts.get(n)
@@ -159,8 +162,8 @@ class Batches:
             total = float(np.sum(weights, dtype=np.float64))
         if target.dtype.kind == "f":
             share = shares.reshape(-1, *[1] * (target.ndim - 1))
-            return Batch(x, (share * target + (1.0 - share) * other).astype(target.dtype), weights, total)
-        return Batch(x, MixedLabels(target, other, self._label_shares(rows, others, shares)), weights, total)
+            return Batch(x, (share * target + (1.0 - share) * other).astype(target.dtype), weights, total, rows)
+        return Batch(x, MixedLabels(target, other, self._label_shares(rows, others, shares)), weights, total, rows)
 
     def _label_shares(self, rows: Array, others: Array, shares: Array) -> Array:
         """Share of the first label in the loss: by the share of its image times the weight of its sample."""

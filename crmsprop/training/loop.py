@@ -22,6 +22,7 @@ from crmsprop.training.evaluation import Evaluator
 from crmsprop.training.history import History, append, measured, new_history
 from crmsprop.training.identity import check_identity, identity_of
 from crmsprop.training.state import SavedState, restore, restore_callbacks
+from crmsprop.training.still import StillLayers
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -75,7 +76,8 @@ class Training:
         Means over the epoch so far; the accuracy is NaN where the loss knows no right and wrong.
     frozen : frozenset of int
         Layers of the network that work as in prediction and cost no backward pass where none before them learns; what
-        the optimizer does to their parameters is its own affair. May be changed at the beginning of an epoch.
+        the optimizer does to their parameters is its own affair. May be changed at the beginning of an epoch, and so
+        may their parameters: where samples come again as they were, the output of those at the beginning is kept.
     batch_loss : float
         Mean of the latest batch alone, before its step.
     first_step : int
@@ -191,6 +193,9 @@ class _Loop:
         self._memory = loss.memory(self._batches.batch_size, network.dtype)
         self._row_weights = np.empty(self._batches.batch_size, network.dtype)
         self._equal, self._n_shared = data.weights is None, 0
+        # Where no epoch sees the samples again as they are, there is nothing to keep.
+        again = plan.augmentation is None and plan.max_epochs > 1
+        self._still = StillLayers(network, self._workspace, data, plan.n_threads) if again else None
         assert self._workspace.gradients is not None
         self._gradients = list(self._workspace.gradients.views.values())
         self._evaluator = None if validation is None else Evaluator(network, loss, validation, plan.n_threads)
@@ -283,6 +288,9 @@ class _Loop:
     def _all_batches(self) -> None:
         """Take one step a batch, from where the epoch is, until a callback wants to stop."""
         training, done = self.training, self.training.position
+        self._pass.frozen = training.frozen
+        if self._still is not None:
+            self._still.begin_epoch(self._pass)
         batches = self._batches.shuffled(self._plan.seed, training.epoch)
         for index, batch in enumerate(itertools.islice(batches, done, None), done):
             training.batch = index
@@ -300,10 +308,10 @@ class _Loop:
     def _step(self, batch: Batch) -> tuple[float, float]:
         """Forward, loss, backward, update; returns the weighted sums of losses and hits."""
         training, n = self.training, len(batch.x)
-        self._pass.step, self._pass.frozen = training.step, training.frozen
+        self._pass.step = training.step
         training.learning_rate = self._optimizer.learning_rate * self._factor()
         weights = self._shares(batch)
-        output = self._network.forward(batch.x, self._workspace, self._pass)
+        output = self._forward(batch)
         gradient = self._workspace.output_gradient(n)
         result = self._loss.evaluate(output, batch.target, weights, gradient, self._memory, self._plan.n_threads)
         self._check_finite("loss", result.loss)
@@ -311,6 +319,11 @@ class _Loop:
         self._update(self._gradients, learning_rate=training.learning_rate)
         training.step, training.batch_loss = training.step + 1, result.loss
         return result.loss * batch.total_weight, result.hits * batch.total_weight
+
+    def _forward(self, batch: Batch) -> Array:
+        if self._still is None:
+            return self._network.forward(batch.x, self._workspace, self._pass)
+        return self._still.forward(batch, self._pass)
 
     def _shares(self, batch: Batch) -> Array:
         """Each sample's share of the batch's weight; those of equal samples are filled once for each size of batch."""

@@ -1,10 +1,15 @@
 """fine_tune: new classes on a fitted network, with the first layers frozen or not."""
 
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
 from crmsprop import CNNClassifier, MLPClassifier, NetworkClassifier, load
+from crmsprop.augment import Flip
 from crmsprop.callbacks import Checkpoint
 from crmsprop.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU
 from crmsprop.training import Callback
@@ -78,6 +83,51 @@ def test_after_unfreeze_after_every_layer_learns(fitted, tmp_path):
     first = fitted.network_.arena.views["0.weight"]
     assert [np.array_equal(weight, first) for weight in seen] == [True, True, False, False]
     assert changed(model, fitted) == {0, 1, 5, 8}
+
+
+@dataclass(frozen=True)
+class Noted(Conv2D):
+    """Notes its passes in training, and whether each of them was asked for a gradient to its input."""
+
+    passes: ClassVar[list[str]] = []
+
+    def forward(self, x, out, own, run):
+        self.passes.append("forward")
+        super().forward(x, out, own, run)
+
+    def backward(self, x, out, dy, dx, own, run):
+        self.passes.append("backward" if dx is None else "backward, dx")
+        super().backward(x, out, dy, dx, own, run)
+
+
+ONCE = {"forward": 6}  # three batches, two layers
+
+
+@pytest.mark.parametrize(
+    ("freeze", "augmentation", "expected"),
+    [
+        ("features", None, [ONCE, {}]),
+        ("features", Flip(), [ONCE, ONCE]),
+        (2, None, [ONCE | {"backward": 3}, {"forward": 3, "backward": 3}]),
+        (None, None, [ONCE | {"backward": 3, "backward, dx": 3}] * 2),
+    ],
+    ids=["features", "augmented", "only the first", "none"],
+)
+def test_what_frozen_layers_cost(freeze, augmentation, expected):
+    """No backward pass, nor one to them; and but one forward pass for each image, where it comes as it is."""
+    stack = [Noted(4, 3), ReLU(), Noted(4, 3), MaxPool2D(2), Flatten(), Dense(8), ReLU()]
+    model = NetworkClassifier(stack, image_shape=(8, 8, 1), max_epochs=1, batch_size=20, random_state=0)
+    model.fit(*task([0, 1, 2])).set_params(augmentation=augmentation)
+    epochs = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, context):
+            epochs.append(dict(Counter(Noted.passes)))
+            Noted.passes.clear()
+
+    Noted.passes.clear()
+    model.set_params(callbacks=[Watch()]).fine_tune(*task([5, 6]), freeze=freeze, unfreeze_after=2, max_epochs=3)
+    assert epochs == [*expected, ONCE | {"backward": 3, "backward, dx": 3}]
 
 
 def test_keeping_the_head(fitted, tmp_path):

@@ -59,6 +59,34 @@ def test_no_backward_pass_goes_through_frozen_layers_at_the_beginning():
     assert filled == {"6.weight", "6.bias", "9.weight", "9.bias"}
 
 
+def test_the_layers_behind_the_frozen_ones_by_themselves():
+    """What the frozen layers at the beginning give is kept, and goes through the others as if it came from them."""
+    net, out, gradients = one_pass(range(6))
+    first = Network(LAYERS[:5], SHAPE, np.float64)
+    for name, view in first.arena.views.items():
+        view[...] = net.arena.views[name]
+    workspace, run = net.workspace(7, training=True), Run(training=True, seed=3, frozen=frozenset(range(6)))
+    kept = net.still_output(7, workspace, run)
+    x = distinct((7, *SHAPE), 2)
+    net.forward(x, workspace, run)
+    np.testing.assert_array_equal(kept, first.forward(x, first.workspace(7)))
+    behind = kept.copy()
+    net.forward(x + 1, workspace, run)
+    kept[...] = behind
+    np.testing.assert_array_equal(net.forward_behind(x + 1, workspace, run), out)
+    workspace.output_gradient(7)[...] = distinct((7, 3), 4)
+    net.backward(workspace, run)
+    for name in ("6.weight", "6.bias", "9.weight", "9.bias"):
+        np.testing.assert_array_equal(workspace.gradients.views[name], gradients[name])
+
+
+@pytest.mark.parametrize("frozen", [(), (1, 2), range(10)], ids=str)
+def test_nothing_is_kept_where_the_first_layer_learns_or_none_does(frozen):
+    net = network()
+    run = Run(training=True, frozen=frozenset(frozen))
+    assert net.still_output(7, net.workspace(7, training=True), run) is None
+
+
 @pytest.mark.parametrize("frozen", [(1, 2, 3), (4,), (1, 4, 6), (0, 1, 2, 3)])
 def test_gradients_of_the_others_are_those_of_the_function_that_is_left(frozen):
     """Central differences of a network in which the frozen layers work as in prediction."""
