@@ -31,9 +31,10 @@ def distinct(shape, seed, dtype=np.float64):
 
 
 def random_parameters(layer, input_shape, dtype=np.float64, seed=1):
-    """One array for each parameter; biases too are not 0."""
-    rng = np.random.default_rng(seed)
-    return [rng.normal(size=p.shape).astype(dtype) for p in layer.parameters(input_shape)]
+    """One array for each parameter; biases too are not 0, and variances above it."""
+    rng, parameters = np.random.default_rng(seed), layer.parameters(input_shape)
+    drawn = [rng.normal(size=p.shape).astype(dtype) for p in parameters]
+    return [np.abs(array) if p.minimum == 0 else array for array, p in zip(drawn, parameters, strict=True)]
 
 
 def layer_pass(layer, x, params, dy=None, *, with_dx=True, run=None, stream=0, room=0):
