@@ -50,6 +50,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["--version"])  # doctest: +ELLIPSIS
     crmsprop ...
     0
+
+    The CIFAR-10 program, on six batches of ten grey images in the official binary layout:
+
+    >>> import pathlib, tempfile
+    >>> batch = b"".join(bytes([label]) + bytes([25 * label]) * 3072 for label in range(10))
+    >>> with tempfile.TemporaryDirectory() as folder:  # doctest: +ELLIPSIS
+    ...     for name in ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]:
+    ...         _ = pathlib.Path(folder, name + ".bin").write_bytes(batch)
+    ...     data = ["--data", "cifar10", "--data-home", folder]
+    ...     main(["train", *data, "--model", "reference", "--epochs", "1", "--quiet", "--output", folder + "/run"])
+    test loss ..., test accuracy ... on 10 samples
+    /...model.crms           the model, for crmsprop.load
+    /...history.csv          its history, an epoch a line
+    /...learning_curves.png  the picture of its learning curves
+    0
     """
     try:
         options = _parsed(sys.argv[1:] if argv is None else argv)

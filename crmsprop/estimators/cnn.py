@@ -86,6 +86,21 @@ class CNNClassifier(CNNStack, NetworkClassifierBase):
     >>> model = CNNClassifier(filters=(16,), max_epochs=5, random_state=0).fit(X, y)
     >>> bool(model.score(X_test, y_test) > 0.9)
     True
+
+    RMSprop's rho by cross-validation:
+
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> search = GridSearchCV(model, {"rho": [0.8, 0.9, 0.95, 0.99]}, cv=3).fit(X[:300], y[:300])
+    >>> len(search.cv_results_["mean_test_score"])
+    4
+    >>> model = search.best_estimator_
+
+    As many epochs as the validation loss goes on falling, and the weights of the best one:
+
+    >>> model = CNNClassifier(learning_rate=0.01, max_epochs=100, early_stopping=True, patience=5, random_state=0)
+    >>> model = model.fit(X[:300], y[:300])
+    >>> model.n_epochs_ - model.best_epoch_
+    5
     """
 
 

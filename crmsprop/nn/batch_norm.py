@@ -42,7 +42,9 @@ class BatchNorm(Layer):
 
     Examples
     --------
-    >>> from crmsprop.nn import BatchNorm
+    >>> from crmsprop import NetworkClassifier
+    >>> from crmsprop.nn import BatchNorm, Conv2D, ReLU
+    >>> model = NetworkClassifier([Conv2D(32, 3, use_bias=False), BatchNorm(), ReLU()])
     >>> [parameter.name for parameter in BatchNorm().parameters((8, 8, 32))]
     ['gamma', 'beta', 'running_mean', 'running_variance']
     """

@@ -28,6 +28,8 @@ class Dense(Layer):
     >>> from crmsprop.nn import Dense
     >>> Dense(64, l2=0.01).output_shape((100,))
     (64,)
+    >>> {parameter.name: parameter.l2 for parameter in Dense(64, l2=0.01).parameters((100,))}
+    {'weight': 0.01, 'bias': None}
     """
 
     units: int

@@ -23,7 +23,9 @@ class Dropout(Layer):
 
     Examples
     --------
-    >>> from crmsprop.nn import Dropout
+    >>> from crmsprop import NetworkClassifier
+    >>> from crmsprop.nn import Dense, Dropout, ReLU
+    >>> model = NetworkClassifier([Dense(128), ReLU(), Dropout(0.5)])
     >>> Dropout(0.5).output_shape((128,))
     (128,)
     """

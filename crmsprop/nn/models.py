@@ -1,6 +1,13 @@
 """Well-known networks, one call away: each returns the hidden layers, and an estimator adds the output layer.
 
-NetworkClassifier(layers=models.reference_cnn(batch_norm=True), image_shape=(32, 32, 3))
+>>> from crmsprop import NetworkClassifier
+>>> from crmsprop.datasets import load_digits
+>>> from crmsprop.nn import models
+>>> (X, y), _ = load_digits()
+>>> model = NetworkClassifier(models.resnet20(), max_epochs=2, random_state=0).fit(X[:200], y[:200])
+>>> first, second = model.history_["loss"]
+>>> second < first
+True
 """
 
 from collections.abc import Sequence

@@ -119,6 +119,14 @@ class RMSprop:
     ...     optimizer.step([2 * weights])  # the gradient of sum(weights**2)
     >>> bool(np.abs(weights).max() < 0.1)
     True
+
+    The first step is as long for a small gradient as for a large one, unless epsilon is in its way:
+
+    >>> gradient, plain, damped = np.array([1.0, 1e-3, 1e-6]), np.zeros(3), np.zeros(3)
+    >>> RMSprop([plain], learning_rate=0.1).step([gradient])
+    >>> RMSprop([damped], learning_rate=0.1, epsilon=1e-3).step([gradient])
+    >>> plain.round(3).tolist(), damped.round(3).tolist()
+    ([-0.316, -0.316, -0.307], [-0.315, -0.076, -0.0])
     """
 
     __slots__ = (
