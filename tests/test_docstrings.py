@@ -6,6 +6,8 @@ import inspect
 import pytest
 from numpydoc.validate import validate
 
+from crmsprop import nn
+
 #: Where the public names live.
 PACKAGES = (
     "crmsprop",
@@ -17,11 +19,11 @@ PACKAGES = (
     "crmsprop.estimators",
     "crmsprop.schedules",
 )
-#: Documented, or used as a base, by whoever writes a layer of their own.
-LAYERS = (
-    *("AveragePool2D", "Conv2D", "Dense", "DepthwiseConv2D", "Dropout", "Flatten", "GlobalAveragePool2D", "MaxPool2D"),
-    *("Network", "ReLU", "SpatialDropout2D"),
-)
+#: What networks are made of; the rest of crmsprop.nn is for who writes a layer of their own.
+LAYERS = [
+    *(name for name, value in inspect.getmembers(nn, inspect.isclass) if nn.Layer in value.__mro__[1:]),
+    "Network",
+]
 #: See numpydoc.validate: layout of the text, every parameter documented and no other, in order and with its type.
 CHECKS = {"GL01", "GL03", "GL05", "GL06", "GL07", "PR01", "PR02", "PR03", "PR04", "PR10", "SS03", "SS06"}
 

@@ -26,12 +26,13 @@ class WhiteningMemory(NamedTuple):
 
 @dataclass(frozen=True)
 class Whitening2D(Layer):
-    """Convolution whose filters come from the training images and are not learned: the whitened patches, and their
-    negatives, plus a bias that is learned (Coates and Ng, 2012; Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024).
+    """Convolution whose filters come from the training images, and are not learned.
 
-    The filters are the eigenvectors of the covariance of all patches, the largest first, each divided by the root of
-    its eigenvalue (plus a little); the bias begins so that the mean patch gives 0. The outputs are uncorrelated, of
-    mean 0 and of deviation 1, so that the layers behind learn faster. Set before training, from some of its images.
+    It whitens the patches of its input (Coates and Ng, 2012; Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024). The
+    filters are the eigenvectors of the covariance of all patches, the largest first, each divided by the root of its
+    eigenvalue (plus a little), and their negatives; the bias, which is learned, begins so that the mean patch gives 0.
+    The outputs are uncorrelated, of mean 0 and of deviation 1, so that the layers behind learn faster. Set before
+    training, from some of its images.
 
     Parameters
     ----------
