@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -59,27 +60,42 @@ def _told(trial: Trial) -> str:
 def _finished_fits(study: Study, n_jobs: int) -> Iterator[Trial]:
     """Yield the trial of each fit that is over; the candidates of a rung are chosen when the one before is over."""
     rung = list(study.trials)
-    yield from _fits_of(rung, study, n_jobs)
-    for epochs in study.epochs[1:]:
-        rung = survivors(rung, epochs)
-        study.trials.extend(rung)
-        yield from _fits_of(rung, study, n_jobs)
+    try:
+        with Parallel(n_jobs, return_as="generator_unordered", batch_size=1) as parallel:
+            _start_workers(parallel, n_jobs)
+            yield from _fits_of(rung, study, parallel)
+            for epochs in study.epochs[1:]:
+                rung = survivors(rung, epochs)
+                study.trials.extend(rung)
+                yield from _fits_of(rung, study, parallel)
+    except BrokenProcessPool as error:
+        raise MemoryError("a process of the search was killed: if memory was short, give fewer --jobs") from error
 
 
-def _fits_of(rung: Sequence[Trial], study: Study, n_jobs: int) -> Iterator[Trial]:
+def _start_workers(parallel: Any, n_jobs: int) -> None:
+    """Start the processes with SIGINT blocked, which they inherit.
+
+    A terminal sends it to all processes of the program: what becomes of the fits is for this one to say.
+    """
+    if n_jobs > 1:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            list(parallel(delayed(abs)(0) for _ in range(n_jobs)))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _fits_of(rung: Sequence[Trial], study: Study, parallel: Any) -> Iterator[Trial]:
     pairs = itertools.product(range(len(rung)), range(study.splits.get_n_splits()))
     # The splits are made where they are needed: an index array is one thing more that a cluster could lose.
     tasks = (
         delayed(_fit)((i, split), str(rung[i]), _estimator(study, rung[i]), study.splits, study.scorer, **study.fit)
         for i, split in pairs
     )
-    try:
-        with closing(Parallel(n_jobs, return_as="generator_unordered", batch_size=1)(tasks)) as outcomes:
-            for (i, split), outcome in outcomes:
-                rung[i].outcomes[split] = outcome
-                yield rung[i]
-    except BrokenProcessPool as error:
-        raise MemoryError("a process of the search was killed: if memory was short, give fewer --jobs") from error
+    with closing(parallel(tasks)) as outcomes:
+        for (i, split), outcome in outcomes:
+            rung[i].outcomes[split] = outcome
+            yield rung[i]
 
 
 def _estimator(study: Study, trial: Trial) -> Any:
