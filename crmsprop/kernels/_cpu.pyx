@@ -26,10 +26,20 @@ cdef extern from *:
     #else
     static int crm_affinity(void) { return -1; }
     #endif
+    static int crm_forked = 0;
+    #if defined(_OPENMP) && !defined(_WIN32)
+    #include <pthread.h>
+    static void crm_note_fork(void) { crm_forked = 1; }
+    static int crm_watch_forks(void) { return pthread_atfork(NULL, NULL, crm_note_fork); }
+    #else
+    static int crm_watch_forks(void) { return 0; }
+    #endif
     """
     int crm_affinity() noexcept nogil
     const int CRM_OPENMP
     int omp_get_max_threads() noexcept nogil
+    int crm_forked  # whether this process is a forked child
+    int crm_watch_forks() noexcept nogil
 
 LEVELS = ("baseline", "v3", "v4")
 
@@ -37,7 +47,6 @@ LEVELS = ("baseline", "v3", "v4")
 # three times that on a bad day, and each core then reads what the other one wrote.
 cdef double SMALL_WORK = 5e3
 
-cdef bint forked = False
 cdef int cores = 0  # joblib's count, which reads files, for the affinity that it was counted under
 cdef int cores_affinity = 0
 
@@ -72,12 +81,12 @@ cpdef int effective_n_threads(n_threads=None) except -1:
     ``omp_get_max_threads()``, so that OMP_NUM_THREADS, joblib and threadpoolctl are obeyed.
     """
     if n_threads is None:
-        return 1 if forked else min(omp_get_max_threads(), usable_cores())
+        return 1 if crm_forked else min(omp_get_max_threads(), usable_cores())
     if isinstance(n_threads, bool) or not hasattr(type(n_threads), "__index__"):
         raise TypeError(f"n_threads must be None or an integer of at least 1, got {n_threads!r}")
     if n_threads < 1:
         raise ValueError(f"n_threads must be None or an integer of at least 1, got {n_threads!r}")
-    return 1 if forked or not CRM_OPENMP else min(int(n_threads), 1024)
+    return 1 if crm_forked or not CRM_OPENMP else min(int(n_threads), 1024)
 
 
 cdef int usable_cores() except -1:
@@ -93,7 +102,7 @@ cdef int team_for(object n_threads, double nanoseconds, Py_ssize_t tasks) except
     """As `team`, from a user's `n_threads`: cores are counted only where the work is large enough to share."""
     if n_threads is not None and (type(n_threads) is not int or n_threads < 1):
         effective_n_threads(n_threads)
-    return 1 if forked or nanoseconds < SMALL_WORK else team(effective_n_threads(n_threads), nanoseconds, tasks)
+    return 1 if crm_forked or nanoseconds < SMALL_WORK else team(effective_n_threads(n_threads), nanoseconds, tasks)
 
 
 cdef int team(int n_threads, double nanoseconds, Py_ssize_t tasks) noexcept nogil:
@@ -101,16 +110,12 @@ cdef int team(int n_threads, double nanoseconds, Py_ssize_t tasks) noexcept nogi
 
     A caller whose team is one runs its loop without OpenMP: to enter a region costs 0.6 microseconds even alone.
     """
-    return 1 if forked or nanoseconds < SMALL_WORK else <int>max(1, min(n_threads, tasks))
+    return 1 if crm_forked or nanoseconds < SMALL_WORK else <int>max(1, min(n_threads, tasks))
 
 
-def _after_fork_in_child():
-    # GNU's OpenMP runtime hangs in a forked child whose parent had threads; one thread never enters it.
-    global forked
-    forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+# GNU's OpenMP runtime hangs in a forked child whose parent had threads; one thread never enters it. The C library calls
+# this in every child: uWSGI forks without Python's own hooks, os.register_at_fork (its issue 1978).
+if crm_watch_forks():
+    raise MemoryError("no memory is left to watch for forks")
 
 use_isa(os.environ.get("CRMSPROP_ISA") or LEVELS[crm_best_isa()])

@@ -140,6 +140,30 @@ def test_a_forked_child_does_not_hang_and_gets_the_same_bits(task):
     assert in_child(in_the_child) == "the same bits"
 
 
+FORKED_BY_C = """
+import ctypes, os, select, sys
+sys.path.insert(0, os.environ["HERE"])
+from test_threads import PADDED, assert_same_bits, convolve
+
+expected = convolve(PADDED, 3)
+reads, writes = os.pipe()
+child = ctypes.PyDLL(None).fork()
+if child == 0:
+    assert_same_bits(convolve(PADDED, 3), expected)
+    os.write(writes, b"the same bits")
+    os._exit(0)
+answered = select.select([reads], [], [], 10)[0]
+os.kill(child, 9)
+print(os.read(reads, 100).decode() if answered else "no answer")
+"""
+
+
+@needs_fork
+def test_a_child_that_python_did_not_fork():
+    """A server written in C forks without os.register_at_fork's functions: uWSGI's issue 1978."""
+    assert in_new_interpreter(FORKED_BY_C, HERE=os.path.dirname(__file__)) == (0, "the same bits", "")
+
+
 # environment variables
 
 

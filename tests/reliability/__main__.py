@@ -3,9 +3,9 @@
 import argparse
 
 import reliability
-from reliability import kill
+from reliability import forks, kill
 
-COMMANDS = (kill,)
+COMMANDS = (kill, forks)
 
 
 def main():
