@@ -3,9 +3,9 @@
 import argparse
 
 import reliability
-from reliability import forks, kill
+from reliability import forks, kill, threads
 
-COMMANDS = (kill, forks)
+COMMANDS = (kill, forks, threads)
 
 
 def main():
