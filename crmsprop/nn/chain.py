@@ -176,7 +176,8 @@ class ChainMemory:
         ]
         self._training = site.training
         self._passes: dict[int, Passes] = {}
-        self._owner: Own | None = None
+        # Whose they are: not the Own, which holds this memory and would keep it alive until the garbage collector comes.
+        self._arrays: tuple[Any, Any] = None, None
 
     @property
     def nbytes(self) -> int:
@@ -186,8 +187,8 @@ class ChainMemory:
 
     def passes(self, n: int, own: Own) -> Passes:
         """Return what the passes of `n` samples go by, made once for each size of batch."""
-        if own is not self._owner:
-            self._owner, self._passes = own, {}
+        if own.params is not self._arrays[0] or own.grads is not self._arrays[1]:
+            self._arrays, self._passes = own[:2], {}
         found = self._passes.get(n)
         if found is None:
             found = self._passes[n] = self._prepare(n, own)

@@ -146,13 +146,13 @@ class Branch:
         self.chain, self.memory = chain, chain.memory(site)
         self._params = slice(first_param, first_param + len(chain.parameters))
         self._grads = slice(first_grad, first_grad + chain.n_learned)
-        self._of: Own | None = None
+        self._of: tuple[Any, Any] = None, None  # the block's arrays; its Own would be a cycle, see ChainMemory
         self._own: Own | None = None
 
     def own(self, own: Own) -> Own:
         """Return what belongs to the branch, of what belongs to the block: the same object at every call."""
-        if self._own is None or self._of is not own:
-            self._of, self._own = own, Own(own.params[self._params], own.grads[self._grads], self.memory)
+        if self._own is None or own.params is not self._of[0] or own.grads is not self._of[1]:
+            self._of, self._own = own[:2], Own(own.params[self._params], own.grads[self._grads], self.memory)
         return self._own
 
 

@@ -1,12 +1,13 @@
 """The workspace: buffers that never meet where they must not, reuse with smaller batches, and no allocation a step."""
 
+import gc
 import itertools
 import tracemalloc
 
 import numpy as np
 import pytest
 
-from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, MaxPool2D, Network, ReLU, Run, SoftmaxCrossEntropy
+from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, MaxPool2D, Network, ReLU, Residual, Run, SoftmaxCrossEntropy
 from crmsprop.optimizer import RMSprop
 
 LAYERS = [Conv2D(8, 3), ReLU(), MaxPool2D(), Dropout(0.3), Flatten(), Dense(20), ReLU(), Dropout(0.5), Dense(4)]
@@ -118,6 +119,23 @@ def test_sums_that_grow_with_the_batch_only():
     net = network()
     small, large = (traced(lambda n=n: net.workspace(n, training=True)) for n in (64, 128))
     assert large < 2.1 * small
+
+
+def test_a_workspace_that_was_used_is_freed_at_once():
+    """Not when the garbage collector comes: a training's activations would stay in memory through the next one."""
+    block = Residual([Residual([Conv2D(2, 3, padding="same")]), ReLU()], [Conv2D(2, 1)])
+    net = Network([block, *LAYERS], (10, 10, 2))
+    net.initialize(np.random.default_rng(0))
+    (x, labels), run = batch(64), Run(training=True)
+    one_step(net, net.workspace(64, training=True), x, labels, run)
+    gc.collect()
+    gc.disable()
+    try:
+        held = traced(lambda: one_step(net, net.workspace(64, training=True), x, labels, run)[:0])
+    finally:
+        gc.enable()
+    assert net.workspace(64, training=True).nbytes > 500_000
+    assert held < 50_000
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
