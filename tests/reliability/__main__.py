@@ -3,9 +3,9 @@
 import argparse
 
 import reliability
-from reliability import forks, kill, threads
+from reliability import forks, kill, memory, threads
 
-COMMANDS = (kill, forks, threads)
+COMMANDS = (kill, forks, threads, memory)
 
 
 def main():
