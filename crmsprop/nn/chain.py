@@ -176,7 +176,7 @@ class ChainMemory:
         ]
         self._training = site.training
         self._passes: dict[int, Passes] = {}
-        # Whose they are: not the Own, which holds this memory and would keep it alive until the garbage collector comes.
+        # Whose they are. Not the Own: it holds this memory, and the two would live until the garbage collector comes.
         self._arrays: tuple[Any, Any] = None, None
 
     @property

@@ -1,9 +1,9 @@
 """Watches the resident memory of this process while it does the same thing over and over.
 
-Fits of a new model of each kind, with callbacks, validation and predictions; fits that fail; one training of many steps;
-steps of the optimizer alone; predictions for any number of samples; Python threads that come, predict with two threads of
-OpenMP each and go; and a model that is saved and loaded. From the tenth fit on, and from the 500th step, memory may grow
-by 5 MB at most. The garbage collector is left to itself.
+Fits of a new model of each kind, with callbacks, validation and predictions; fits that fail; one training of many
+steps; steps of the optimizer alone; predictions for any number of samples; Python threads that come, predict with two
+threads of OpenMP each and go; and a model that is saved and loaded. From the tenth fit on, and from the 500th step,
+memory may grow by 5 MB at most. The garbage collector is left to itself.
 """
 
 import contextlib
@@ -19,7 +19,6 @@ import numpy as np
 import crmsprop
 from crmsprop import RMSprop
 from crmsprop.callbacks import Callback, Checkpoint, CSVLogger, ModelCheckpoint
-
 from reliability.models import KINDS, trained
 
 #: What is allowed, in bytes.
