@@ -6,6 +6,7 @@ All else about the package stands in pyproject.toml.
 import itertools
 import os
 import platform
+import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,6 +95,14 @@ class BuildKernels(build_ext):
         return True
 
 
+def refuse_free_threading():
+    """The kernels rely on the lock while they walk lists of arrays, and nobody has tested them without it."""
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise SystemExit(
+            "crmsprop needs a Python with the global interpreter lock: this one is free-threaded (its name ends in t)"
+        )
+
+
 def extension(name):
     return Extension(
         f"crmsprop.kernels._{name}",
@@ -104,6 +113,7 @@ def extension(name):
     )
 
 
+refuse_free_threading()
 setup(
     ext_modules=cythonize(
         [extension(name) for name in ("cpu", "boundary", *TOPICS)],

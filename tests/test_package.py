@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from child_process import TESTS, in_new_interpreter
 
 import crmsprop
 from crmsprop import MLPClassifier
@@ -24,6 +25,23 @@ def test_a_source_tree_that_was_not_built_says_what_to_do(tmp_path):
     assert run.returncode == 1
     assert f"kernels are not compiled in {tmp_path / 'crmsprop' / 'kernels'}" in run.stderr
     assert 'run "pip install ."' in run.stderr
+
+
+FREE_THREADED_BUILD = f"""if True:
+    import runpy, sys, sysconfig, types
+    sys.modules["setuptools"] = types.SimpleNamespace(Extension=None, setup=None)
+    sys.modules["setuptools.command.build_ext"] = types.SimpleNamespace(build_ext=object)
+    sys.modules["Cython.Build"] = types.SimpleNamespace(cythonize=None)
+    sysconfig.get_config_vars()["Py_GIL_DISABLED"] = 1
+    runpy.run_path({str(TESTS.parent / "setup.py")!r})
+    """
+
+
+def test_a_free_threaded_python_is_refused_before_anything_is_compiled():
+    """Whether or not what compiles is installed here; `nox -s free_threaded` asks a real one, where there is one."""
+    code, _, errors = in_new_interpreter(FREE_THREADED_BUILD)
+    assert code == 1
+    assert errors.startswith("crmsprop needs a Python with the global interpreter lock: this one is free-threaded")
 
 
 def test_warnings_point_at_the_line_of_the_user(tmp_path):
