@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
 from crmsprop import kernels
 from crmsprop.callbacks import Callback, EarlyStopping, EpochPrinter
@@ -15,7 +14,6 @@ from crmsprop.callbacks.monitor import SCORE
 from crmsprop.errors import DivergenceError
 from crmsprop.estimators.features import HiddenFeatures
 from crmsprop.estimators.inputs import (
-    DTYPES,
     Array,
     check_finite_in,
     check_row_length,
@@ -23,6 +21,7 @@ from crmsprop.estimators.inputs import (
     computing_dtype,
     native,
     rows_of_images,
+    validated,
 )
 from crmsprop.estimators.interruption import raise_in_a_loop, warn_of_interruption
 from crmsprop.estimators.parameters import Seeds
@@ -177,7 +176,7 @@ class NetworkEstimator(HiddenFeatures):
         X = native(X)
         if self._takes_images or image_shape:
             X, image_shape = rows_of_images(X, image_shape)
-        X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=self._y_is_numeric)
+        X, y = validated(self, X, y=self._plain_targets(y), multi_output=True, y_numeric=self._y_is_numeric)
         if image_shape is None:
             self._check_for_rows(X)
         if image_shape is None and self._rows_are_images:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from crmsprop.estimators.inputs import Array
 from crmsprop.estimators.portable import PortableNetwork
+from crmsprop.estimators.targets import labels_of
 from crmsprop.estimators.weights import weighed_by_class
 from crmsprop.nn import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from crmsprop.training import DataSet, Plan
@@ -140,12 +141,18 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
     def _target_kinds() -> tuple[str, ...]:
         return CLASSES, LABELS
 
+    def _plain_targets(self, y: Any) -> Any:
+        return labels_of(y)
+
     def _learn_targets(self, y: Array) -> None:
         self._target_kind = CLASSES
-        if type_of_target(y, input_name="y", raise_unknown=True) == "multilabel-indicator":
+        with np.errstate(invalid="ignore"):  # it looks whether floats are whole, by way of integers
+            kind = type_of_target(y, input_name="y", raise_unknown=True)
+        if kind == "multilabel-indicator":
             self._target_kind, self.classes_ = LABELS, np.arange(y.shape[1])
         else:
-            check_classification_targets(y)
+            with np.errstate(invalid="ignore"):
+                check_classification_targets(y)
             self.classes_ = np.unique(column_or_1d(y, warn=True))
 
     def _learn_from_part(self, y: Array, classes: Any) -> None:

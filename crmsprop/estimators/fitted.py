@@ -7,11 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from crmsprop import kernels
 from crmsprop.callbacks.monitor import SCORE
-from crmsprop.estimators.inputs import DTYPES, Array, Shape, check_finite_in, check_same_kind, native, rows_of_images
+from crmsprop.estimators.inputs import (
+    DTYPES,
+    Array,
+    Shape,
+    check_finite_in,
+    check_same_kind,
+    native,
+    rows_of_images,
+    validated,
+)
 from crmsprop.estimators.parameters import TrainingParameters
 from crmsprop.estimators.saving import save
 from crmsprop.estimators.summary import summarize
@@ -41,6 +50,10 @@ class FittedNetwork(TrainingParameters):
     _fitted_on_uint8: bool
     _target_kind: str
     _n_targets: int
+
+    @abstractmethod
+    def _plain_targets(self, y: Any) -> Any:
+        """Return y in an array of NumPy's own; an error where it holds what can be no target."""
 
     @abstractmethod
     def _encode(self, y: Any, dtype: np.dtype[Any]) -> Array:
@@ -189,9 +202,9 @@ class FittedNetwork(TrainingParameters):
         if self._image_shape is not None:
             X, _ = rows_of_images(X, self._image_shape)
         if y is None:
-            X = validate_data(self, X, dtype=DTYPES, reset=False)
+            X = validated(self, X, reset=False)
         else:
-            X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, reset=False)
+            X, y = validated(self, X, y=self._plain_targets(y), multi_output=True, reset=False)
         check_same_kind(X, self._fitted_on_uint8, self._image_shape)
         return X, y
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import validate_data
 
 from crmsprop.errors import check_choice, check_integer, shown
 
@@ -48,6 +49,21 @@ def rows_of_images(X: Any, image_shape: Shape | None) -> tuple[Any, Shape | None
     if image_shape is not None and shape != image_shape:
         raise ValueError(f"X must hold images of shape {image_shape}, got {shape}")
     return X.reshape(len(X), math.prod(shape)), shape
+
+
+def validated(estimator: Any, X: Any, **checks: Any) -> Any:
+    """Return what scikit-learn's `validate_data` returns: X as one of DTYPES, and y where it is among `checks`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If that refuses them; NumPy's warnings about a number that is refused anyway are not issued.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            return validate_data(estimator, X, dtype=DTYPES, **checks)
+        except OverflowError as error:
+            raise ValueError("X and y must hold numbers that float64 can hold, got a larger integer") from error
 
 
 def native(X: Any) -> Any:

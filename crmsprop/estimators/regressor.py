@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from crmsprop.errors import check_choice, check_real
 from crmsprop.estimators.inputs import Array
 from crmsprop.estimators.portable import PortableNetwork
+from crmsprop.estimators.targets import numbers_of
 from crmsprop.nn import AbsoluteError, Huber, Loss, PoissonDeviance, SquaredError
 from crmsprop.training import Plan
 
@@ -85,6 +86,9 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
 
     def _target_kinds(self) -> tuple[str, str]:
         return (COUNT, COUNTS) if self.loss == "poisson" else (COLUMN, COLUMNS)
+
+    def _plain_targets(self, y: Any) -> Any:
+        return numbers_of(y)
 
     def _learn_targets(self, y: Array) -> None:
         self._target_kind = self._target_kinds()[y.ndim - 1]

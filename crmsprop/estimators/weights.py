@@ -28,10 +28,22 @@ def checked_weights(sample_weight: Any, n: int, dtype: np.dtype[Any], name: str 
         raise ValueError(f"{name} must be at least 0, got {given.min()}")
     if given.max() > np.finfo(dtype).max:
         raise ValueError(f"{name} must be finite in {dtype}, which the network computes in, got {given.max()}")
-    weights: Array = given.astype(dtype)
-    if not weights.any():
+    if not given.any():
         raise ValueError(f"{name} must not be zero for every sample: at least one weight must be above 0")
+    _check_sum(name, given, dtype)
+    if given.max() < np.finfo(dtype).tiny:  # shares of subnormal numbers have fewer digits, or none
+        rule = f"{name} must have a weight of at least {np.finfo(dtype).tiny:g}, the smallest number of all digits in"
+        raise ValueError(f"{rule} {dtype}, got {given.max()} at most")
+    weights: Array = given.astype(dtype)
     return weights
+
+
+def _check_sum(name: str, weights: Array, dtype: np.dtype[Any]) -> None:
+    """ValueError where the shares of the samples cannot be computed."""
+    with np.errstate(over="ignore"):
+        total = np.sum(weights, dtype=np.float64)
+    if total > np.finfo(dtype).max:
+        raise ValueError(f"{name} must have a sum that is finite in {dtype}, got {total}: only proportions matter")
 
 
 def rows_that_count(weights: Array | None) -> Array | None:
@@ -46,12 +58,14 @@ def weighed_by_class(data: DataSet, class_weight: Any, classes: Array, dtype: np
     rows = slice(None) if data.rows is None else data.rows
     own = None if data.weights is None else data.weights[rows]
     factors = class_weights(class_weight, classes, data.target[rows], own)
-    weights = factors[data.target] * (1.0 if data.weights is None else data.weights)
-    if weights[rows].max() > np.finfo(dtype).max or not weights[rows].astype(dtype).all():
-        raise ValueError(
-            f"class_weight must give weights that are finite and not 0 in {dtype}, got {class_weight!r:.100}"
-        )
-    return data._replace(weights=weights.astype(dtype))
+    with np.errstate(over="ignore"):
+        weights = factors[data.target] * (1.0 if data.weights is None else data.weights)
+        if weights[rows].max() > np.finfo(dtype).max or not weights[rows].astype(dtype).all():
+            raise ValueError(
+                f"class_weight must give weights that are finite and not 0 in {dtype}, got {class_weight!r:.100}"
+            )
+        _check_sum("class_weight times sample_weight", weights[rows], dtype)
+        return data._replace(weights=weights.astype(dtype))
 
 
 def class_weights(class_weight: Any, classes: Array, target: Array, weights: Array | None) -> Array:

@@ -255,6 +255,7 @@ class _Loop:
             training.sums, training.epoch_began = (0.0, 0.0, 0.0), time.perf_counter()
             self._hooks.call("on_epoch_begin")
         self._all_batches()
+        self._check_finite("mean loss", training.loss)  # a sum of finite losses may not be
         self._check_weights()
         self._swap_in()
         val_loss, val_accuracy = self._validate()

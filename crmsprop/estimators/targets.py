@@ -1,0 +1,58 @@
+"""What an estimator makes of y before scikit-learn checks it: arrays of NumPy's own, without objects of any kind."""
+
+import decimal
+import numbers
+from typing import Any
+
+import numpy as np
+
+from crmsprop.errors import shown
+from crmsprop.estimators.inputs import Array
+
+
+def labels_of(y: Any) -> Any:
+    """Return labels, or indicators of them, as they are, but columns of pandas and NumPy's strings as plain arrays.
+
+    Raises
+    ------
+    ValueError
+        If `y` is an array of objects that are not all strings: names the first other one.
+    """
+    array = _array_of(y)
+    if array is None or array.dtype != object:
+        return y if array is None else array
+    for i, label in enumerate(array.flat):
+        if not isinstance(label, str):
+            rule = "y must hold strings where it holds objects, or be of a dtype of numbers or booleans"
+            # The last words are scikit-learn's, which looks for them.
+            raise ValueError(f"{rule}, got {shown(label)} for sample {i}. Unknown label type: {type(label).__name__}")
+    return array
+
+
+def numbers_of(y: Any) -> Any:
+    """Return numbers as they are, but columns of pandas as plain arrays.
+
+    Raises
+    ------
+    TypeError
+        If `y` is an array of objects that are not all numbers: names the first other one.
+    """
+    array = _array_of(y)
+    if array is None or array.dtype != object:
+        return y if array is None else array
+    for number in array.flat:
+        if not isinstance(number, numbers.Real | decimal.Decimal | np.bool_):
+            raise TypeError(f"y must be an array of numbers, got {shown(number)}, {type(number).__name__}")
+    return array
+
+
+def _array_of(y: Any) -> Array | None:
+    """Return an array, or what is a column of pandas, as an array; None for anything else."""
+    dtype = getattr(y, "dtype", None)
+    if dtype is None or not hasattr(y, "ndim") or not hasattr(y, "__array__"):
+        return None
+    plain = getattr(dtype, "numpy_dtype", None)  # of a nullable dtype of pandas, which scikit-learn makes float64
+    if plain is not None and plain.kind in "biuf" and not y.isna().any():
+        y = y.to_numpy(plain)
+    array = np.asarray(y)
+    return array.astype(object) if array.dtype.kind == "T" else array
