@@ -1,4 +1,7 @@
-"""Layers, losses and the network that they make: arrays in, arrays out, no training."""
+"""Layers, losses and the network that they make: arrays in, arrays out, no training.
+
+For those of your own, `Layer` and `Loss` say what has to be done, and `check_gradients` whether it is.
+"""
 
 from crmsprop.nn.activations import ELU, GELU, LeakyReLU, Sigmoid, SiLU, Tanh
 from crmsprop.nn.average_pool2d import AveragePool2D
@@ -10,6 +13,7 @@ from crmsprop.nn.depthwise_conv2d import DepthwiseConv2D
 from crmsprop.nn.dropout import Dropout
 from crmsprop.nn.flatten import Flatten
 from crmsprop.nn.global_average_pool2d import GlobalAveragePool2D
+from crmsprop.nn.gradient_check import GradientCheck, check_gradients
 from crmsprop.nn.initializers import (
     Dirac,
     GlorotNormal,
@@ -22,7 +26,7 @@ from crmsprop.nn.initializers import (
     Zeros,
 )
 from crmsprop.nn.layer import Layer, Own, Parameter, Run, Site
-from crmsprop.nn.losses import Loss, MixedLabels, SoftmaxCrossEntropy
+from crmsprop.nn.losses import BatchResult, Loss, MixedLabels, SoftmaxCrossEntropy
 from crmsprop.nn.max_pool2d import MaxPool2D
 from crmsprop.nn.network import Network
 from crmsprop.nn.pointwise_losses import AbsoluteError, BinaryCrossEntropy, Huber, PoissonDeviance, SquaredError
@@ -39,6 +43,7 @@ __all__ = [
     "AbsoluteError",
     "AveragePool2D",
     "BatchNorm",
+    "BatchResult",
     "BinaryCrossEntropy",
     "Conv2D",
     "Dense",
@@ -49,6 +54,7 @@ __all__ = [
     "GlobalAveragePool2D",
     "GlorotNormal",
     "GlorotUniform",
+    "GradientCheck",
     "HeNormal",
     "HeUniform",
     "Huber",
@@ -78,5 +84,6 @@ __all__ = [
     "Whitening2D",
     "Workspace",
     "Zeros",
+    "check_gradients",
     "output_shapes",
 ]

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from crmsprop.nn.arena import aligned_zeros
 from crmsprop.nn.fusion import fuse
 from crmsprop.nn.layer import Array, Layer, Own, Parameter, Run, Shape, Site, describe_shape
@@ -217,10 +219,26 @@ class ChainMemory:
 def output_shapes(layers: Sequence[Layer], input_shape: Shape) -> list[Shape]:
     """Return the output shape of each layer of a stack; takes no memory for it.
 
+    Parameters
+    ----------
+    layers : sequence of Layer
+    input_shape : tuple of int
+        Of one sample.
+
+    Returns
+    -------
+    list of tuple of int
+
     Raises
     ------
     TypeError, ValueError
         If a layer is not a Layer, or does not fit the one before it: says which, what it got and what it needs.
+
+    Examples
+    --------
+    >>> from crmsprop.nn import Conv2D, Flatten, MaxPool2D, output_shapes
+    >>> output_shapes([Conv2D(32, 3), MaxPool2D(2), Flatten()], (32, 32, 3))
+    [(30, 30, 32), (15, 15, 32), (7200,)]
     """
     shapes, shape = [], input_shape
     for i, layer in enumerate(layers):
@@ -232,6 +250,8 @@ def output_shapes(layers: Sequence[Layer], input_shape: Shape) -> list[Shape]:
             raise ValueError(
                 f"layers[{i}], {layer!r}, does not fit the shape {describe_shape(shape)}: {error}"
             ) from None
+        if not isinstance(shape, tuple) or not all(isinstance(size, int | np.integer) for size in shape):
+            raise TypeError(f"output_shape of layers[{i}], {layer!r}, must be a tuple of integers, got {shape!r:.100}")
         shapes.append(shape)
     return shapes
 

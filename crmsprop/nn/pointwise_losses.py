@@ -3,17 +3,17 @@ each other. A row's loss is the mean over its outputs, as in scikit-learn's metr
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from crmsprop import kernels
 from crmsprop.errors import check_real
 from crmsprop.nn.layer import Array
-from crmsprop.nn.losses import BatchResult
+from crmsprop.nn.losses import BatchResult, Loss
 
 
-class PointwiseLoss:
+class PointwiseLoss(Loss):
     """Base of these losses: one function of output and target, of `crmsprop.kernels.pointwise_losses`."""
 
     #: Which one.
@@ -27,7 +27,7 @@ class PointwiseLoss:
         losses: Array
         hits: Array | None
 
-    def memory(self, batch_size: int, dtype: np.dtype[np.floating]) -> Memory:
+    def memory(self, batch_size: int, dtype: np.dtype[Any]) -> Memory:
         """Buffers for batches of up to `batch_size` rows."""
         return self.Memory(np.empty(batch_size, dtype), np.empty(batch_size, np.uint8) if self.counts_hits else None)
 
@@ -40,10 +40,6 @@ class PointwiseLoss:
         found = weights, memory.losses[:n], hits, gradient
         loss, right = kernels.pointwise_loss(output, target, *found, self.kind, self._parameter, n_threads)
         return BatchResult(loss, math.nan if hits is None else right)
-
-    def predict(self, output: Array, n_threads: int) -> Array:
-        """Outputs are what they say."""
-        return output
 
     @property
     def _parameter(self) -> float:

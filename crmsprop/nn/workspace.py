@@ -38,6 +38,15 @@ class Workspace:
         What the last forward pass read: the backward pass reads it again.
     nbytes : int
         Bytes of the buffers, and of what the layers have of their own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmsprop.nn import Dense, Network
+    >>> network = Network([Dense(3)], (4,))
+    >>> workspace = network.workspace(batch_size=8)
+    >>> network.forward(np.ones((5, 4), np.float32), workspace) is workspace.output(5)
+    True
     """
 
     def __init__(self, chain: Chain, params: Sequence[Array], gradients: Arena | None, site: Site) -> None:
