@@ -170,11 +170,18 @@ def _checked_progress(training: Training, saved: SavedState) -> dict[str, Any]:
         raise saved.error(f"its training must have ended at step {first}, got {step}")
     if not 0 <= progress["batch"] < n_batches:
         raise saved.error(f"its batch must be below {n_batches}, got {progress['batch']}")
-    if len(sums) != 3 or not all(type(value) is float and math.isfinite(value) for value in sums) or sums[2] <= 0:
+    if not _are_sums(sums, counts_hits=not math.isnan(progress["accuracy"])):
         raise saved.error(f"its sums must be three finite numbers, the last above 0, got {sums!r:.100}")
     if not math.isfinite(progress["seconds"]):
         raise saved.error(f"its seconds must be finite, got {progress['seconds']}")
     return progress
+
+
+def _are_sums(sums: list[Any], counts_hits: bool) -> bool:
+    """Return whether they can be sums of losses, hits and weights; the hits are NaN where the loss counts none."""
+    if len(sums) != 3 or not all(type(value) is float for value in sums) or not sums[2] > 0:
+        return False
+    return all(map(math.isfinite, sums if counts_hits else (sums[0], sums[2]))) and math.isnan(sums[1]) != counts_hits
 
 
 def _checked_history(saved: SavedState) -> dict[str, list[float | None]]:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from container_files import join, split
 from model_files import put
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from crmsprop import NetworkClassifier
+from crmsprop import NetworkClassifier, NetworkRegressor
 from crmsprop.callbacks import (
     Callback,
     Checkpoint,
@@ -154,6 +155,19 @@ def test_killed_at_any_step_of_a_training_that_averages(tmp_path, checkpoint):
 def test_a_training_that_averages_and_is_over_takes_no_step(tmp_path):
     whole = outcome(model_of(tmp_path, ema=0.9).fit(X, Y), tmp_path)
     assert outcome(model_of(tmp_path, Kill(1), ema=0.9).fit(X, Y), tmp_path) == whole
+
+
+@pytest.mark.parametrize("step", [1, 5, 12])
+def test_so_does_a_regression_which_counts_no_hits(tmp_path, step):
+    def regressor(*more):
+        checkpoint = Checkpoint(tmp_path / "training", every_steps=1, resume=True)
+        layers = [Dense(4), ReLU()]
+        return NetworkRegressor(layers, max_epochs=3, batch_size=13, random_state=0, callbacks=[checkpoint, *more])
+
+    killed(regressor(Kill(step)), (X, X[:, 0]))
+    model, whole = regressor().fit(X, X[:, 0]), clone(regressor()).fit(X, X[:, 0])
+    assert model.network_.arena.flat.tobytes() == whole.network_.arena.flat.tobytes()
+    assert [model.history_[column] for column in ("loss", "accuracy")] == [whole.history_["loss"], [None] * 3]
 
 
 def test_killed_over_and_over(tmp_path, whole):
