@@ -54,8 +54,8 @@ class ModelCheckpoint(Callback):
     Raises
     ------
     TypeError, ValueError
-        If a parameter has the wrong type or is out of its range. When the training begins, if a layer is of a class of
-        one's own, which a file cannot hold; at the end of an epoch, if the training does not fill a column.
+        If a parameter has the wrong type or is out of its range. When the training begins, if a layer of one's own is
+        of a kind that a file cannot hold; at the end of an epoch, if the training does not fill a column.
 
     Examples
     --------

@@ -73,5 +73,5 @@ def why_empty(column: str, context: Training) -> str:
     if column == SCORE:
         return f"{column!r} without a scorer: set scoring"
     if column.endswith("accuracy"):
-        return f"{column!r} of a regression"
+        return f"{column!r} of a regression, or of a loss that counts no hits"
     return repr(column)

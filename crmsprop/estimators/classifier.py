@@ -11,11 +11,14 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from crmsprop.estimators.inputs import Array
+from crmsprop.estimators.losses import check_loss
 from crmsprop.estimators.portable import PortableNetwork
 from crmsprop.estimators.targets import labels_of
 from crmsprop.estimators.weights import weighed_by_class
 from crmsprop.nn import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from crmsprop.training import DataSet, Plan
+
+LOSSES = ("cross_entropy",)
 
 #: What y can be: one label a sample, or an indicator for each of several labels.
 CLASSES, LABELS = "classes", "labels"
@@ -27,6 +30,9 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
 
     Parameters
     ----------
+    loss : {"cross_entropy"} or Loss, default="cross_entropy"
+        What is minimized: the cross-entropy of the softmax over the classes, or of the sigmoid of each label; or a loss
+        of your own, see `crmsprop.nn.Loss`, whose `predict` gives probabilities.
     class_weight : dict, "balanced" or None, default=None
         How much each class counts in training, a label missing from the dict 1; "balanced" for n_samples / (n_classes *
         samples of the class). It multiplies the weights of the samples that train, not of those that validate.
@@ -45,6 +51,7 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
 
     documents: ClassVar[str] = "classifier"
 
+    loss: str | Loss = "cross_entropy"
     class_weight: Any = None
     label_smoothing: float = 0.0
 
@@ -202,12 +209,18 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
     def _n_outputs(self) -> int:
         return len(self.classes_)
 
-    def _loss(self) -> Loss:
+    def _chosen_loss(self) -> Loss:
         several = self.__dict__.get("_target_kind") == LABELS
-        return BinaryCrossEntropy(self.label_smoothing) if several else SoftmaxCrossEntropy(self.label_smoothing)
+        ours = BinaryCrossEntropy(self.label_smoothing) if several else SoftmaxCrossEntropy(self.label_smoothing)
+        if not isinstance(self.loss, Loss):
+            check_loss(self.loss, LOSSES)
+            return ours
+        if self.label_smoothing:
+            raise ValueError(f"label_smoothing must be 0 where loss is a Loss, got {self.label_smoothing}")
+        return self.loss
 
     def _plan(self, seed: int) -> Plan:
-        self._loss()
+        self._chosen_loss()
         return super()._plan(seed)
 
     def __sklearn_tags__(self) -> Tags:

@@ -18,7 +18,7 @@ class CNNStack:
 
     Parameters
     ----------
-    filters : sequence of int, default=(32, 64)
+    filters : int or sequence of int, default=(32, 64)
         Filters of each convolution.
     kernel_size : int or pair of int, default=3
         Height and width of a filter.
@@ -26,9 +26,9 @@ class CNNStack:
         Window of the max-pool behind each convolution; a pooling that would leave nothing is left out.
     padding : {"valid", "same"} or int, default="same"
         Of the convolutions, see Conv2D.
-    dense_units : sequence of int, default=(128,)
+    dense_units : int or sequence of int, default=(128,)
         Units of each dense layer before the output.
-    activation : {"relu", "identity"}, default="relu"
+    activation : {"relu", "identity", "tanh", "logistic"}, default="relu"
         After each convolution and dense layer.
     dropout : float, default=0.5
         Fraction of each dense layer that is dropped in training, in [0, 1).
@@ -39,11 +39,11 @@ class CNNStack:
     documents: ClassVar[str] = "stack"
     _takes_images = _rows_are_images = True
 
-    filters: Sequence[int] = (32, 64)
+    filters: int | Sequence[int] = (32, 64)
     kernel_size: int | tuple[int, int] = 3
     pool_size: int | tuple[int, int] = 2
     padding: str | int | tuple[int, int] = "same"
-    dense_units: Sequence[int] = (128,)
+    dense_units: int | Sequence[int] = (128,)
     activation: str = "relu"
     dropout: float = 0.5
     image_shape: Sequence[int] | None = None

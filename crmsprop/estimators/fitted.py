@@ -21,6 +21,7 @@ from crmsprop.estimators.inputs import (
     rows_of_images,
     validated,
 )
+from crmsprop.estimators.losses import checked_predictions, predicts_alike
 from crmsprop.estimators.parameters import TrainingParameters
 from crmsprop.estimators.saving import save
 from crmsprop.estimators.summary import summarize
@@ -50,6 +51,10 @@ class FittedNetwork(TrainingParameters):
     _fitted_on_uint8: bool
     _target_kind: str
     _n_targets: int
+    _fitted_loss: Loss
+
+    # A parameter of every subclass, among its own.
+    loss: str | Loss
 
     @abstractmethod
     def _plain_targets(self, y: Any) -> Any:
@@ -64,8 +69,16 @@ class FittedNetwork(TrainingParameters):
         """The stack for samples of `input_shape`."""
 
     @abstractmethod
+    def _chosen_loss(self) -> Loss:
+        """The loss that the parameters name."""
+
     def _loss(self) -> Loss:
-        """The loss that the network is trained on."""
+        """The loss that the network is trained on, which may have changed since, but not in what it predicts."""
+        loss = self._chosen_loss()
+        if not predicts_alike(loss, self._fitted_loss):
+            rule = "loss must not change without a fit to one that makes something else of the outputs"
+            raise ValueError(f"{rule}, got {loss!r:.100} after {self._fitted_loss!r:.100}")
+        return loss
 
     def _data_set(self, X: Array, target: Array, weights: Array | None = None) -> DataSet:
         """Samples as the network sees them; those of weight 0 do not belong."""
@@ -116,6 +129,7 @@ class FittedNetwork(TrainingParameters):
         self._fitted_on_uint8 = fitted["fitted_on_uint8"]
         self._target_kind = fitted["target_kind"]
         self.n_features_in_ = fitted["n_features_in"]
+        self._fitted_loss = self._chosen_loss()
         if fitted["feature_names_in"] is not None:
             self.feature_names_in_ = np.array(fitted["feature_names_in"], dtype=object)
         if fitted["best_epoch"] is not None:
@@ -225,8 +239,14 @@ class FittedNetwork(TrainingParameters):
         """Return what the loss makes of the network's outputs, shape (n_samples, n_outputs)."""
         if "network_" not in self.__dict__:  # scikit-learn's own look takes as long as a small network
             check_is_fitted(self)
-        outputs = self._activations(self.network_, X, self.flip_predictions)
-        return self._loss().predict(outputs, kernels.effective_n_threads(self.n_threads))
+        outputs, loss = self._activations(self.network_, X, self.flip_predictions), self._loss()
+        predicted = loss.predict(outputs, kernels.effective_n_threads(self.n_threads))
+        if isinstance(self.loss, str):
+            return predicted
+        predicted = checked_predictions(predicted, outputs, loss)
+        if not np.isfinite(predicted).all():
+            self._refuse_outputs(predicted)
+        return predicted
 
     def _activations(self, network: Network, X: Any, flip: bool = False) -> Array:
         """Return what a network, ours or the beginning of it, makes of X."""

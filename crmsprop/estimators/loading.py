@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,14 @@ from crmsprop.estimators.network import NetworkClassifier, NetworkRegressor
 from crmsprop.estimators.saving import KIND, NOT_STORED
 from crmsprop.files import read_container
 from crmsprop.nn import Layer, Network
-from crmsprop.persistence import MAX_LAYERS, layer_from_config, network_from_parts
+from crmsprop.persistence import (
+    MAX_LAYERS,
+    Classes,
+    known_classes,
+    layer_from_config,
+    loss_from_config,
+    network_from_parts,
+)
 from crmsprop.schedules import schedule_from_config
 from crmsprop.training import COLUMNS
 
@@ -32,7 +39,7 @@ ESTIMATORS: dict[str, type[Any]] = {
 ADDED = {"ema": None}
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str], custom_classes: Iterable[type[Any]] = ()) -> Any:
     """Return the estimator that ``save`` wrote.
 
     Nothing in the file is run or imported. A user's function that was the schedule is not brought back: a warning
@@ -41,6 +48,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     path : str or path-like
+    custom_classes : iterable of type, default=()
+        Classes of your own that the layers, initializers or loss of the model have. The file knows their names and the
+        values of their fields, and gets no other class than these and ours.
 
     Returns
     -------
@@ -49,8 +59,10 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Raises
     ------
+    TypeError
+        If `custom_classes` does not hold dataclasses that are layers, initializers or losses.
     FileFormatError
-        If the file is damaged, truncated, hostile or no model.
+        If the file is damaged, truncated, hostile or no model. If it needs a class that is not there.
     OSError
         If it cannot be read.
 
@@ -67,19 +79,20 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> np.array_equal(again.predict_proba([[0.5]]), model.predict_proba([[0.5]]))
     True
     """
+    known = known_classes(custom_classes)
     arrays, config = read_container(path, KIND)
     try:
-        return _estimator(arrays, config)
+        return _estimator(arrays, config, known)
     except FileFormatError as error:
         raise FileFormatError(f"cannot read {os.fsdecode(path)}: {error}") from error
 
 
-def _estimator(arrays: Mapping[str, Array], config: dict[str, Any]) -> Any:
+def _estimator(arrays: Mapping[str, Array], config: dict[str, Any], known: Classes) -> Any:
     kind = ESTIMATORS.get(str(config.get("estimator")))
     if kind is None:
         raise FileFormatError(f"it holds the unknown estimator {config.get('estimator')!r:.100}")
-    network = network_from_parts(arrays, config.get("network"))
-    estimator = kind(**_parameters_from_config(kind, config.get("parameters")))
+    network = network_from_parts(arrays, config.get("network"), known)
+    estimator = kind(**_parameters_from_config(kind, config.get("parameters"), known))
     _check_parameters(estimator, network)
     fitted = _checked_fitted(config.get("fitted"), network)
     estimator._set_fitted(network, _checked_history(config.get("history")), fitted)
@@ -111,7 +124,7 @@ def _check_parameters(estimator: Any, network: Network) -> None:
         raise FileFormatError(f"its parameters are not those of a model that was trained: {error}") from error
 
 
-def _parameters_from_config(kind: type[Any], parameters: Any) -> dict[str, Any]:
+def _parameters_from_config(kind: type[Any], parameters: Any, known: Classes) -> dict[str, Any]:
     names = set(kind._get_param_names()) - set(NOT_STORED)
     if not isinstance(parameters, dict) or set(ADDED) | set(parameters) != names:
         raise FileFormatError(f"its parameters must be those of {kind.__name__}, got {parameters!r:.200}")
@@ -121,14 +134,16 @@ def _parameters_from_config(kind: type[Any], parameters: Any) -> dict[str, Any]:
     if parameters.get("class_weight") is not None:
         values["class_weight"] = _weights_from_config(parameters["class_weight"])
     if "layers" in parameters:
-        values["layers"] = _layers_from_config(parameters["layers"])
+        values["layers"] = _layers_from_config(parameters["layers"], known)
+    if not isinstance(parameters["loss"], str):
+        values["loss"] = loss_from_config(parameters["loss"], known)
     return values
 
 
-def _layers_from_config(layers: Any) -> list[Layer]:
+def _layers_from_config(layers: Any, known: Classes) -> list[Layer]:
     if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
         raise FileFormatError(f"its layers must be a list of at most {MAX_LAYERS}, got {layers!r:.100}")
-    return [layer_from_config(layer) for layer in layers]
+    return [layer_from_config(layer, known) for layer in layers]
 
 
 def _weights_from_config(class_weight: Any) -> Any:

@@ -18,9 +18,9 @@ class MLPStack:
 
     Parameters
     ----------
-    hidden_layer_sizes : sequence of int, default=(100,)
-        Units of each hidden layer; an empty one makes a linear model.
-    activation : {"relu", "identity"}, default="relu"
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Units of each hidden layer; an empty sequence makes a linear model.
+    activation : {"relu", "identity", "tanh", "logistic"}, default="relu"
         After each hidden layer.
     dropout : float, default=0.0
         Fraction of each hidden layer that is dropped in training, in [0, 1).
@@ -30,7 +30,7 @@ class MLPStack:
 
     documents: ClassVar[str] = "stack"
 
-    hidden_layer_sizes: Sequence[int] = (100,)
+    hidden_layer_sizes: int | Sequence[int] = (100,)
     activation: str = "relu"
     dropout: float = 0.0
     image_shape: Sequence[int] | None = None

@@ -12,11 +12,12 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from crmsprop.errors import shown
 from crmsprop.estimators.fine_tuning import FineTunable
 from crmsprop.estimators.inputs import computing_dtype
+from crmsprop.nn import Loss, SoftmaxCrossEntropy
 from crmsprop.persistence import export_onnx, export_safetensors, import_weights
 from crmsprop.training import new_history
 
-#: Kinds of targets whose predictions a model in ONNX can make: labels, and numbers that are the outputs themselves.
-EXPORTED = ("classes", "column", "columns")
+#: Kinds of targets whose predictions a model in ONNX can make, and how: classes, and numbers that are the outputs.
+EXPORTED = {"classes": SoftmaxCrossEntropy, "column": Loss, "columns": Loss}
 
 
 class PortableNetwork(FineTunable):
@@ -121,8 +122,8 @@ class PortableNetwork(FineTunable):
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If a layer is of a class of one's own, the labels are neither numbers nor text, or the targets were several
-            labels a sample or counts.
+            If a layer is of a class of one's own, a loss of one's own has a `predict` of its own, the labels are
+            neither numbers nor text, or the targets were several labels a sample or counts.
         MissingExtraError
             If onnx is not installed.
         OSError
@@ -134,6 +135,8 @@ class PortableNetwork(FineTunable):
                 "export_onnx knows classifiers of one label a sample, and regressors without a log link, "
                 f"got a {type(self).__name__} for {self._target_kind}"
             )
+        if type(self._loss()).predict is not EXPORTED[self._target_kind].predict:
+            raise TypeError(f"loss must predict as crmsprop's own do to be exported, got {self.loss!r:.100}")
         dtype = "uint8" if self._fitted_on_uint8 else "float32"
         scale = 1 / 255 if self._fitted_on_uint8 and self._image_shape else 1.0
         export_onnx(self.network_, path, classes=getattr(self, "classes_", None), input_dtype=dtype, scale=scale)

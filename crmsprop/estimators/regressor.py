@@ -8,8 +8,9 @@ from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 
-from crmsprop.errors import check_choice, check_real
+from crmsprop.errors import check_real
 from crmsprop.estimators.inputs import Array
+from crmsprop.estimators.losses import check_loss
 from crmsprop.estimators.portable import PortableNetwork
 from crmsprop.estimators.targets import numbers_of
 from crmsprop.nn import AbsoluteError, Huber, Loss, PoissonDeviance, SquaredError
@@ -27,11 +28,12 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
 
     Parameters
     ----------
-    loss : {"squared_error", "absolute_error", "huber", "poisson"}, default="squared_error"
+    loss : {"squared_error", "absolute_error", "huber", "poisson"} or Loss, default="squared_error"
         The mean over outputs and samples of ``error**2``, of ``abs(error)``, of Huber's loss, which is ``error**2 / 2``
         up to `delta` and ``delta * (abs(error) - delta / 2)`` beyond, or of the Poisson deviance
         ``2 * (y * log(y / prediction) - y + prediction)``. All but Huber's are the metrics of those names in
-        scikit-learn, without factors. "poisson" takes y of at least 0, and predicts the exponential of the output.
+        scikit-learn, without factors. "poisson" takes y of at least 0, and predicts the exponential of the output. Or a
+        loss of your own, see `crmsprop.nn.Loss`.
     delta : float, default=1.0
         Where Huber's loss becomes linear, in (0, inf); in the units of y. The other losses have no use for it.
     """
@@ -39,7 +41,7 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
     documents: ClassVar[str] = "regressor"
     _y_is_numeric = True
 
-    loss: str = "squared_error"
+    loss: str | Loss = "squared_error"
     delta: float = 1.0
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetworkRegressorBase":
@@ -85,7 +87,7 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
         return outputs.ravel() if self._is_column() else outputs
 
     def _target_kinds(self) -> tuple[str, str]:
-        return (COUNT, COUNTS) if self.loss == "poisson" else (COLUMN, COLUMNS)
+        return (COUNT, COUNTS) if isinstance(self._chosen_loss(), PoissonDeviance) else (COLUMN, COLUMNS)
 
     def _plain_targets(self, y: Any) -> Any:
         return numbers_of(y)
@@ -120,13 +122,10 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
 
     def _chosen_loss(self) -> Loss:
         delta = check_real("delta", self.delta, "(0, inf)")
+        if isinstance(self.loss, Loss):
+            return self.loss
         losses: tuple[Loss, ...] = (SquaredError(), AbsoluteError(), Huber(delta), PoissonDeviance())
-        return losses[LOSSES.index(check_choice("loss", self.loss, LOSSES))]
-
-    def _loss(self) -> Loss:
-        if self._has_log_link() != (self.loss == "poisson"):
-            raise ValueError(f"loss must not change between 'poisson' and another one without a fit, got {self.loss!r}")
-        return self._chosen_loss()
+        return losses[LOSSES.index(check_loss(self.loss, LOSSES))]
 
     def _plan(self, seed: int) -> Plan:
         self._chosen_loss()
@@ -135,5 +134,5 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
-        tags.target_tags.positive_only = self.loss == "poisson"
+        tags.target_tags.positive_only = self.loss == "poisson" or isinstance(self.loss, PoissonDeviance)
         return tags

@@ -11,14 +11,15 @@ from crmsprop.augment import augmentation_to_config
 from crmsprop.errors import warn_user
 from crmsprop.estimators.inputs import Array
 from crmsprop.files import DTYPE_NAMES, write_container
-from crmsprop.persistence import layer_to_config, network_to_parts
+from crmsprop.nn import Loss
+from crmsprop.persistence import layer_to_config, loss_to_config, network_to_parts
 from crmsprop.schedules import schedule_to_config
 
 #: What the container calls our files.
 KIND = "model"
 
 #: Parameters that are stored as configurations of their own.
-OBJECTS = ("schedule", "augmentation", "layers", "class_weight")
+OBJECTS = ("schedule", "augmentation", "layers", "loss", "class_weight")
 
 #: Parameters that hold live objects: a file cannot bring them back.
 NOT_STORED = ("callbacks",)
@@ -54,6 +55,8 @@ def _parameters_to_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
         stored["dtype"] = np.dtype(stored["dtype"]).name
     if "layers" in stored:
         stored["layers"] = [layer_to_config(layer) for layer in stored["layers"]]
+    if isinstance(stored["loss"], Loss):
+        stored["loss"] = loss_to_config(stored["loss"])
     return {name: value if name in OBJECTS else _plain(value) for name, value in stored.items()}
 
 

@@ -6,16 +6,22 @@ from typing import Any
 import numpy as np
 
 from crmsprop.errors import check_choice, check_integer, check_real
-from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU, output_shapes
+from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU, Sigmoid, Tanh, output_shapes
 from crmsprop.nn.layer import Shape
 
 #: A file of a model has room for a few more.
 MAX_LAYERS = 990
 
-ACTIVATIONS: dict[str, tuple[Layer, ...]] = {"relu": (ReLU(),), "identity": ()}
+#: By scikit-learn's names.
+ACTIVATIONS: dict[str, tuple[Layer, ...]] = {
+    "relu": (ReLU(),),
+    "identity": (),
+    "tanh": (Tanh(),),
+    "logistic": (Sigmoid(),),
+}
 
 
-def hidden_layers(name: str, sizes: Sequence[int], activation: str, dropout: float) -> list[Layer]:
+def hidden_layers(name: str, sizes: int | Sequence[int], activation: str, dropout: float) -> list[Layer]:
     """Return Dense, activation and Dropout for each of `sizes`; `name` is the parameter that holds them."""
     after = activation_layers(activation)
     if check_real("dropout", dropout, "[0, 1)"):
@@ -24,7 +30,7 @@ def hidden_layers(name: str, sizes: Sequence[int], activation: str, dropout: flo
 
 
 def convolution_layers(
-    filters: Sequence[int], kernel_size: Any, pool_size: Any, padding: Any, activation: str, input_shape: Shape
+    filters: int | Sequence[int], kernel_size: Any, pool_size: Any, padding: Any, activation: str, input_shape: Shape
 ) -> list[Layer]:
     """Return Conv2D, activation and MaxPool2D for each of `filters`; a pooling that would leave nothing is left out."""
     layers: list[Layer] = []
@@ -56,9 +62,11 @@ def activation_layers(activation: str) -> tuple[Layer, ...]:
     return ACTIVATIONS[check_choice("activation", activation, tuple(ACTIVATIONS))]
 
 
-def checked_sizes(name: str, sizes: Sequence[int]) -> list[int]:
-    """Return `sizes` as a list of ints of at least 1."""
+def checked_sizes(name: str, sizes: int | Sequence[int]) -> list[int]:
+    """Return `sizes` as a list of ints of at least 1; a single one is a list of one."""
+    if isinstance(sizes, int | np.integer):
+        return [check_integer(name, sizes, 1)]
     is_row = isinstance(sizes, np.ndarray) and sizes.ndim == 1
     if isinstance(sizes, str | bytes) or not (isinstance(sizes, Sequence) or is_row):
-        raise TypeError(f"{name} must be a sequence of integers of at least 1, got {sizes!r:.100}")
+        raise TypeError(f"{name} must be an integer or a sequence of integers of at least 1, got {sizes!r:.100}")
     return [check_integer(f"{name}[{i}]", size, 1) for i, size in enumerate(sizes)]

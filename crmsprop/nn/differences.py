@@ -2,7 +2,7 @@
 
 The derivative is the central difference at a step and at half of it, extrapolated to a step of 0 (Richardson, 1911):
 what is left is of the fourth order of the step. The error of an element is relative to the larger of the two numbers,
-as in the course notes of Stanford's CS231n, "Gradient checks", after the rounding of the differences is taken off.
+as in the course notes of Stanford's CS231n, "Gradient checks"; where both are next to nothing, to what rounding allows.
 
 At a kink, such as 0 in a ReLU or a tie of a max-pool, there is no derivative, and near one the differences reach over
 it. The central differences then disagree, or those of one side do not meet as the step shrinks: that says how far the
@@ -74,22 +74,24 @@ def slopes(function: Callable[[], Value], array: Array, elements: Iterable[int])
     return Slopes((4 * fine - coarse) / 3, left, right, bend, ROUNDING * middle.magnitude / STEP)
 
 
-def relative_errors(gradient: Array, found: Slopes) -> Array:
-    """Return how far each element of a gradient is from the derivative, relative to the larger of the two."""
-    return np.divide(
-        np.maximum(np.abs(gradient - found.value) - found.noise, 0),
-        np.maximum(np.abs(gradient), np.abs(found.value)),
-        out=np.zeros(len(gradient)),
-        where=np.abs(gradient - found.value) > found.noise,
-    )
+def relative_errors(gradient: Array, found: Slopes, tolerance: float) -> Array:
+    """Return how far each element of a gradient is from the derivative, relative to the larger of the two.
+
+    What rounding explains is not above `tolerance`, however small the two are.
+    """
+    size = np.maximum(np.abs(gradient), np.abs(found.value))
+    distance = np.abs(gradient - found.value)
+    errors: Array = np.zeros_like(size)
+    np.divide(distance, np.maximum(size, found.noise / tolerance), out=errors, where=distance > 0)
+    return errors
 
 
 def at_kinks(gradient: Array, found: Slopes) -> Array:
     """Return which elements may be as they are because a kink is near."""
     room = found.noise + 1e-6 * np.maximum(np.abs(found.left), np.abs(found.right))
     low, high = np.minimum(found.left, found.right) - room, np.maximum(found.left, found.right) + room
-    explained = np.abs(gradient - found.value) <= found.bend + found.noise
-    return explained & (low <= gradient) & (gradient <= high)
+    near: Array = np.abs(gradient - found.value) <= found.bend + found.noise
+    return near & (low <= gradient) & (gradient <= high)
 
 
 def _around(function: Callable[[], Value], flat: Array, element: int) -> list[float]:

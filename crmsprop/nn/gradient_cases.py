@@ -82,7 +82,7 @@ def _drawn(parameter: Parameter, rng: np.random.Generator) -> Array:
 
 
 def _case_of_passes(passes: "_Passes", rng: np.random.Generator) -> Case:
-    dy = rng.normal(size=passes.forward().shape)
+    dy = np.asarray(rng.normal(size=passes.forward().shape))
 
     def value() -> Value:
         terms = passes.forward() * dy

@@ -90,11 +90,11 @@ def check_gradients(
 
     Notes
     -----
-    The error of a gradient ``a`` with the difference ``n`` is ``abs(a - n) / max(abs(a), abs(n))``, beyond what the
-    rounding of the difference explains. Stanford's course CS231n, in its notes on gradient checks, calls 1e-7 fine and
-    1e-2 wrong, and warns of kinks, where a function has no derivative: 0 in a ReLU, equal numbers in a max-pool. There
-    a gradient is right if it lies between the slopes on both sides. Differences are central ones of two steps around
-    1e-3, extrapolated (Richardson, 1911): an error of the fourth order.
+    The error of a gradient ``a`` with the difference ``n`` is ``abs(a - n) / max(abs(a), abs(n), floor)``; the floor is
+    such that the rounding of a difference is within the tolerance. Stanford's course CS231n, in its notes on gradient
+    checks, calls 1e-7 fine and 1e-2 wrong, and warns of kinks, where a function has no derivative: 0 in a ReLU, equal
+    numbers in a max-pool. There a gradient is right if it lies between the slopes on both sides. Differences are
+    central ones of two steps around 1e-3, extrapolated (Richardson, 1911): an error of the fourth order.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def _compared(case: Case, tolerance: float, max_elements: int, rng: np.random.Ge
         if array.size > max_elements:
             elements = np.sort(rng.choice(array.size, max_elements, replace=False))
         gradient, found = case.gradients[name].reshape(-1)[elements], slopes(case.value, array, elements.tolist())
-        errors = relative_errors(gradient, found)
+        errors = relative_errors(gradient, found, tolerance)
         kinks = (errors > tolerance) & at_kinks(gradient, found)
         errors[kinks] = 0.0
         result.errors[name], result.kinks[name] = float(errors.max(initial=0.0)), int(kinks.sum())

@@ -8,7 +8,7 @@ import numpy as np
 
 from crmsprop.errors import FileFormatError
 from crmsprop.nn import Network
-from crmsprop.persistence.layers import layer_from_config, layer_to_config
+from crmsprop.persistence.layers import KNOWN, Classes, layer_from_config, layer_to_config
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -21,16 +21,17 @@ MAX_LAYERS = 1000
 def network_to_parts(network: Network) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the arrays of a network, and the configuration that builds it."""
     arrays = {_PREFIX + name: view for name, view in network.arena.views.items()}
+    own: dict[str, type[Any]] = {}
     config = {
-        "layers": [layer_to_config(layer) for layer in network.layers],
+        "layers": [layer_to_config(layer, own) for layer in network.layers],
         "input_shape": list(network.input_shape),
         "dtype": network.dtype.name,
     }
     return arrays, config
 
 
-def network_from_parts(arrays: Mapping[str, Array], config: Any) -> Network:
-    """Return the network that `network_to_parts` took apart.
+def network_from_parts(arrays: Mapping[str, Array], config: Any, known: Classes = KNOWN) -> Network:
+    """Return the network that `network_to_parts` took apart; its layers are of the known classes.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def network_from_parts(arrays: Mapping[str, Array], config: Any) -> Network:
         If the configuration is malformed, or an array is missing, left over, or of another shape or dtype than the
         layers need. Sizes are compared before any memory is taken.
     """
-    layers, shape, dtype = _checked_config(config)
+    layers, shape, dtype = _checked_config(config, known)
     parameters = {name[len(_PREFIX) :]: array for name, array in arrays.items() if name.startswith(_PREFIX)}
     _check_size(layers, shape, sum(array.size for array in parameters.values()))
     network = Network(layers, shape, dtype)
@@ -58,7 +59,7 @@ def network_from_parts(arrays: Mapping[str, Array], config: Any) -> Network:
     return network
 
 
-def _checked_config(config: Any) -> tuple[list[Any], tuple[int, ...], np.dtype[Any]]:
+def _checked_config(config: Any, known: Classes) -> tuple[list[Any], tuple[int, ...], np.dtype[Any]]:
     if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
         raise FileFormatError("the model's network must have a list of layers")
     if len(config["layers"]) > MAX_LAYERS:
@@ -68,7 +69,8 @@ def _checked_config(config: Any) -> tuple[list[Any], tuple[int, ...], np.dtype[A
         raise FileFormatError(f"the model's input_shape must be a list of sizes, got {shape!r:.100}")
     if config.get("dtype") not in ("float32", "float64"):
         raise FileFormatError(f"the model's dtype must be float32 or float64, got {config.get('dtype')!r:.100}")
-    return [layer_from_config(layer) for layer in config["layers"]], tuple(shape), np.dtype(config["dtype"])
+    layers = [layer_from_config(layer, known) for layer in config["layers"]]
+    return layers, tuple(shape), np.dtype(config["dtype"])
 
 
 def _check_size(layers: list[Any], shape: tuple[int, ...], size: int) -> None:
@@ -78,7 +80,7 @@ def _check_size(layers: list[Any], shape: tuple[int, ...], size: int) -> None:
         try:
             next_shape = layer.output_shape(shape)
             needed += sum(math.prod(parameter.shape) for parameter in layer.parameters(shape))
-        except ValueError as error:
+        except Exception as error:  # a class of the user's may raise anything
             raise FileFormatError(f"the layers of the model do not fit each other: {error}") from error
         shape = next_shape
     if needed != size or not layers:

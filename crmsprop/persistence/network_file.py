@@ -1,10 +1,13 @@
 """A network alone in a file: what a checkpoint of a training writes."""
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 from crmsprop.errors import FileFormatError
 from crmsprop.files import read_container, write_container
 from crmsprop.nn import Network
+from crmsprop.persistence.layers import known_classes
 from crmsprop.persistence.network import network_from_parts, network_to_parts
 
 #: What the container calls our files.
@@ -19,12 +22,12 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
     path : str or path-like
         An existing file is replaced.
     network : Network
-        Layers of our own classes alone.
 
     Raises
     ------
     TypeError
-        If a layer is of a class of one's own.
+        If a layer of one's own is of a kind that a file cannot hold: no dataclass, or one with other parameters than
+        numbers, text, booleans, None, layers and initializers.
     OSError
         If the file cannot be written.
 
@@ -46,7 +49,7 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
     write_container(path, *network_to_parts(network), KIND)
 
 
-def load_network(path: str | os.PathLike[str]) -> Network:
+def load_network(path: str | os.PathLike[str], custom_classes: Iterable[type[Any]] = ()) -> Network:
     """Return the network that `save_network`, or a checkpoint of a training, wrote.
 
     Nothing in the file is run or imported.
@@ -54,6 +57,8 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     Parameters
     ----------
     path : str or path-like
+    custom_classes : iterable of type, default=()
+        Classes of your own that layers of the network have; the file knows their names.
 
     Returns
     -------
@@ -62,8 +67,11 @@ def load_network(path: str | os.PathLike[str]) -> Network:
 
     Raises
     ------
+    TypeError
+        If `custom_classes` does not hold dataclasses that are layers, initializers or losses.
     FileFormatError
         If the file is damaged, truncated, hostile or no network: a model of an estimator is read by ``crmsprop.load``.
+        If it needs a class that is not there.
     OSError
         If it cannot be read.
 
@@ -78,9 +86,10 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     ...     model = MLPClassifier(max_epochs=3, callbacks=[ModelCheckpoint(path, "loss")]).fit([[0.0], [1.0]], [0, 1])
     ...     model.network_ = load_network(path)  # what the best epoch left
     """
+    known = known_classes(custom_classes)
     arrays, config = read_container(path, KIND)
     try:
-        network = network_from_parts(arrays, config)
+        network = network_from_parts(arrays, config, known)
         if len(arrays) != len(network.arena.views):
             raise FileFormatError(f"it must hold the arrays of its network alone, got {len(arrays)} arrays")
     except FileFormatError as error:

@@ -159,17 +159,6 @@ def test_a_stack_that_will_not_do(cases, layers, message):
         NetworkClassifier(layers, **FAST).fit(X, y)
 
 
-def test_a_layer_of_ones_own_can_be_trained_and_not_saved(cases, tmp_path):
-    class Mine(ReLU):
-        """A ReLU by another name."""
-
-    X, y = cases.rows()
-    model = NetworkClassifier([Dense(4), Mine()], **FAST).fit(X, y)
-    with pytest.raises(TypeError, match=r"^layers must be of crmsprop's own classes to be saved, got"):
-        model.save(tmp_path / "model.crms")
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
     ("layers", "message"),
     [

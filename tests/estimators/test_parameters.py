@@ -10,11 +10,12 @@ from crmsprop import CNNClassifier, MLPClassifier
 from crmsprop.augment import Flip
 from crmsprop.callbacks import Callback, EarlyStopping
 from crmsprop.estimators import MLPClassifier as Same
+from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, ReLU, Sigmoid, Tanh
 from crmsprop.schedules import StepDecay
 
 BOTH = [
-    ("activation", "tanh", "activation must be one of 'relu', 'identity', got 'tanh'"),
-    ("activation", None, "activation must be one of 'relu', 'identity', got None"),
+    ("activation", "gelu", "activation must be one of 'relu', 'identity', 'tanh', 'logistic', got 'gelu'"),
+    ("activation", None, "activation must be one of 'relu', 'identity', 'tanh', 'logistic', got None"),
     ("dropout", 1.0, r"dropout must be in \[0, 1\), got 1.0"),
     ("dropout", -0.5, r"dropout must be in \[0, 1\), got -0.5"),
     ("dropout", None, r"dropout must be a number in \[0, 1\), got None"),
@@ -80,13 +81,21 @@ BOTH = [
 OWN = [
     ("mlp", "hidden_layer_sizes", (5, 0), r"hidden_layer_sizes\[1\] must be at least 1, got 0"),
     ("mlp", "hidden_layer_sizes", (5.0,), r"hidden_layer_sizes\[0\] must be an integer of at least 1, got 5.0"),
-    ("mlp", "hidden_layer_sizes", 100, "hidden_layer_sizes must be a sequence of integers of at least 1, got 100"),
-    ("mlp", "hidden_layer_sizes", "100", "hidden_layer_sizes must be a sequence of integers .*, got '100'"),
-    ("mlp", "hidden_layer_sizes", None, "hidden_layer_sizes must be a sequence of integers .*, got None"),
+    ("mlp", "hidden_layer_sizes", 0, "hidden_layer_sizes must be at least 1, got 0"),
+    ("mlp", "hidden_layer_sizes", True, "hidden_layer_sizes must be an integer of at least 1, got True"),
+    ("mlp", "hidden_layer_sizes", 4.0, "hidden_layer_sizes must be an integer or a sequence of integers .*, got 4.0"),
+    (
+        "mlp",
+        "hidden_layer_sizes",
+        "100",
+        "hidden_layer_sizes must be an integer or a sequence .*, got '100'",
+    ),
+    ("mlp", "hidden_layer_sizes", None, "hidden_layer_sizes must be an integer or a sequence of integers .*, got None"),
     ("cnn", "filters", (0,), r"filters\[0\] must be at least 1, got 0"),
-    ("cnn", "filters", 32, "filters must be a sequence of integers of at least 1, got 32"),
+    ("cnn", "filters", -3, "filters must be at least 1, got -3"),
+    ("cnn", "filters", None, "filters must be an integer or a sequence of integers of at least 1, got None"),
     ("cnn", "dense_units", (None,), r"dense_units\[0\] must be an integer of at least 1, got None"),
-    ("cnn", "dense_units", 128, "dense_units must be a sequence of integers of at least 1, got 128"),
+    ("cnn", "dense_units", "128", "dense_units must be an integer or a sequence of integers of .*, got '128'"),
     ("cnn", "kernel_size", 0, "kernel_size must be at least 1, got 0"),
     ("cnn", "kernel_size", (3, 3, 3), r"kernel_size must be an integer or a pair of them, got \(3, 3, 3\)"),
     ("cnn", "kernel_size", 3.0, "kernel_size must be an integer of at least 1, got 3.0"),
@@ -128,6 +137,29 @@ def test_the_signature_is_the_one_that_was_promised():
         assert defaults.items() >= (shared | values).items()
         assert kind().get_params() == defaults
     assert Same is MLPClassifier
+
+
+@pytest.mark.parametrize(
+    ("kind", "single", "several"),
+    [
+        ("mlp", {"hidden_layer_sizes": 9}, {"hidden_layer_sizes": (9,)}),
+        ("cnn", {"filters": 3, "dense_units": np.int64(5)}, {"filters": (3,), "dense_units": [5]}),
+    ],
+)
+def test_a_single_size_is_that_of_one_layer(cases, kind, single, several):
+    X, y = cases.images(channels=1) if kind == "cnn" else cases.rows()
+    make = getattr(cases, kind)
+    assert make(**single).fit(X, y).predict_proba(X).tobytes() == make(**several).fit(X, y).predict_proba(X).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("activation", "layers"), [("relu", [ReLU()]), ("identity", []), ("tanh", [Tanh()]), ("logistic", [Sigmoid()])]
+)
+def test_activations_by_the_names_of_scikit_learn(cases, activation, layers):
+    X, y = cases.rows()
+    assert cases.mlp(activation=activation).fit(X, y).network_.layers == (Dense(9), *layers, Dense(3))
+    found = cases.cnn(activation=activation).fit(X, y).network_.layers
+    assert found == (Conv2D(4, 3, padding="same"), *layers, Flatten(), Dense(8), *layers, Dropout(0.5), Dense(3))
 
 
 def test_numbers_of_numpy_are_numbers(cases):

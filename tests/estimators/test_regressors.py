@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from crmsprop import CNNRegressor, MLPRegressor, NetworkRegressor, find_learning_rate
 from crmsprop.augment import Mixup
-from crmsprop.nn import Conv2D, Dense, ReLU, Tanh
+from crmsprop.nn import Conv2D, Dense, Huber, ReLU, Tanh
 
 METRICS = {
     "squared_error": metrics.mean_squared_error,
@@ -192,7 +192,8 @@ def test_what_scikit_learn_takes_them_for(cases):
 
 BAD = [
     ({"loss": "mse"}, "loss must be one of 'squared_error', 'absolute_error', 'huber', 'poisson', got 'mse'"),
-    ({"loss": None}, "loss must be one of .*, got None"),
+    ({"loss": None}, "loss must be one of 'squared_error', .*, or an instance of a Loss, got None"),
+    ({"loss": Huber}, "loss must be one of .*, or an instance of a Loss, got <class 'crmsprop.nn.*Huber'>"),
     ({"delta": 0.0}, r"delta must be in \(0, inf\), got 0.0"),
     ({"delta": "1"}, r"delta must be a number in \(0, inf\), got '1'"),
     ({"max_seconds": 0}, r"max_seconds must be in \(0, inf\), got 0"),
@@ -233,7 +234,7 @@ def test_a_loss_of_another_link_needs_a_fit(cases, tmp_path):
     np.testing.assert_array_equal(model.predict(X), expected)
     model.set_params(loss="poisson")
     for call in (model.predict, lambda data: model.evaluate(data, np.exp(y)), lambda _: model.save(tmp_path / "model")):
-        with pytest.raises(ValueError, match="loss must not change between 'poisson' and another one without a fit"):
+        with pytest.raises(ValueError, match=r"loss must not change without a fit to one .*, got PoissonDeviance"):
             call(X)
     assert (model.fit(X, np.exp(y)).predict(X) > 0).all()
 

@@ -194,7 +194,7 @@ class Slope(ReLU):
 def test_any_slope_between_those_of_both_sides_is_right_at_a_kink(at_zero):
     found = check_gradients(Slope(at_zero), x=[[0.0, 1.0, -1.0, 0.0]])
     assert found.kinks == {"x": 2}
-    assert found.errors == {"x": 0.0}
+    assert found.errors["x"] < 1e-9
 
 
 @pytest.mark.parametrize("at_zero", [-0.1, 1.1])
@@ -205,7 +205,7 @@ def test_no_other_slope_is(at_zero):
 
 @pytest.mark.parametrize("distance", np.linspace(-1.2, 1.2, 25) * STEP)
 def test_a_kink_within_a_step_is_no_error(distance):
-    assert check_gradients(ReLU(), x=[[distance]]).errors == {"x": 0.0}
+    assert check_gradients(ReLU(), x=[[distance]]).errors["x"] < 1e-9
 
 
 @pytest.mark.parametrize("distance", np.linspace(0.1, 1.2, 12) * STEP)
@@ -248,12 +248,11 @@ def test_slopes_against_closed_formulas(function, derivative):
     found = slopes(total, array, range(x.size))
     np.testing.assert_allclose(found.value, derivative(x), rtol=0, atol=found.noise)
     assert found.noise < 2e-9
-    assert relative_errors(derivative(x), found).max() < 1e-9
+    assert relative_errors(derivative(x), found, 1e-6).max() <= 1e-6
     wrong = derivative(x) + 1e-5
     assert not at_kinks(wrong, found).any()
-    np.testing.assert_allclose(
-        relative_errors(wrong, found), 1e-5 / np.maximum(abs(wrong), abs(found.value)), rtol=0.01
-    )
+    size = np.maximum(np.maximum(np.abs(wrong), np.abs(derivative(x))), found.noise / 1e-6)
+    np.testing.assert_allclose(relative_errors(wrong, found, 1e-6), 1e-5 / size, rtol=0.01)
     np.testing.assert_array_equal(array, x)
 
 
