@@ -3,6 +3,7 @@
 import itertools
 import math
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -73,16 +74,16 @@ def _finished_fits(study: Study, n_jobs: int) -> Iterator[Trial]:
 
 
 def _start_workers(parallel: Any, n_jobs: int) -> None:
-    """Start the processes with SIGINT blocked, which they inherit.
+    """Start the processes while SIGINT is ignored, which they inherit.
 
     A terminal sends it to all processes of the program: what becomes of the fits is for this one to say.
     """
-    if n_jobs > 1:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if n_jobs > 1 and threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             list(parallel(delayed(abs)(0) for _ in range(n_jobs)))
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.signal(signal.SIGINT, before)
 
 
 def _fits_of(rung: Sequence[Trial], study: Study, parallel: Any) -> Iterator[Trial]:
