@@ -177,7 +177,6 @@ def test_early_stopping_and_the_users_validation_set(fitted, tmp_path):
         ({"X": np.zeros((60, 8, 7, 1), np.uint8)}, "X must hold images of shape"),
         ({"X": np.zeros((60, 8, 8, 1))}, "X must be uint8, as it was in fit, got float64"),
     ],
-    ids=str,
 )
 def test_what_is_refused_leaves_the_model_as_it_was(fitted, tmp_path, arguments, message):
     X, y = task([0, 1, 2])

@@ -48,7 +48,7 @@ def test_glorot_is_uniform_within_its_limit(shape):
         (HeUniform(), lambda fan_in, fan_out: 2 / fan_in),
         (LeCunNormal(), lambda fan_in, fan_out: 1 / fan_in),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_spread(initializer, variance, shape):
     values = initializer(shape, np.random.default_rng(0))

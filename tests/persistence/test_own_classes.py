@@ -182,7 +182,6 @@ class Renamed(Mine):
         (Renamed(), "layers must take the values of their own fields to be saved, got Renamed"),
         (type("Dense", (Mine,), {})(), f"{TWICE}Dense"),
     ],
-    ids=str,
 )
 def test_a_layer_that_a_file_could_not_bring_back(layer, message):
     with pytest.raises(TypeError, match=f"^{message}"):
