@@ -63,13 +63,15 @@ def _cut_gradients(fused: list[tuple[Layer, int]]) -> None:
 
     A dropout between them leaves nothing above 0 that the ReLU did not, and where it makes a 0 the gradient is 0.
     """
-    before: int | None = None
+    before: tuple[int, FusedDense] | None = None
     for i, (layer, count) in enumerate(fused):
         if isinstance(layer, FusedDense):
             if before is not None:
-                fused[before] = replace(fused[before][0], dy_is_cut=True), fused[before][1]
-                fused[i] = replace(layer, cuts_dx=True), count
-            before = i if layer.fused_relu else None
+                k, earlier = before
+                fused[k] = replace(earlier, dy_is_cut=True), fused[k][1]
+                layer = replace(layer, cuts_dx=True)
+                fused[i] = layer, count
+            before = (i, layer) if layer.fused_relu else None
         elif type(layer) is not Dropout:
             before = None
 
