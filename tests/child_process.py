@@ -52,10 +52,14 @@ def _answer(pid, reads, timeout):
 
 
 def in_new_interpreter(code, **environment):
-    """Run `code` with the crmsprop under test; returns the exit code, the output and the errors."""
+    """Run `code` with the crmsprop under test; returns the exit code, the output and the errors.
+
+    A variable of the environment that is None is taken away.
+    """
+    wanted = {**os.environ, "PYTHONPATH": os.pathsep.join([str(INSTALLED), str(TESTS)]), **environment}
     run = subprocess.run(
         [sys.executable, "-P", "-c", code],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(INSTALLED), str(TESTS)]), **environment},
+        env={name: value for name, value in wanted.items() if value is not None},
         capture_output=True,
         text=True,
         timeout=60,

@@ -102,7 +102,8 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         Whether predictions are made from the mean output for an image and for its mirror image, left for right, at
         twice the time; for images only. Training and its validation columns do without.
     n_threads : int or None, default=None
-        None for every core that the process may use. The number never changes a bit of the result.
+        None for every core that the process may use, or, in a job of joblib or dask, for its share of them:
+        OMP_NUM_THREADS and the limits of threadpoolctl and joblib count. The number never changes a bit of the result.
     callbacks : sequence of Callback or None, default=None
         What else to do at each epoch or batch, see crmsprop.callbacks.
     verbose : int, default=0

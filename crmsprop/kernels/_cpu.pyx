@@ -4,6 +4,8 @@ import os
 
 import joblib
 
+from crmsprop.kernels.sharing import share_of
+
 cdef extern from "cpu.h":
     int crm_best_isa() noexcept nogil
 
@@ -78,10 +80,11 @@ cpdef int effective_n_threads(n_threads=None) except -1:
     """Number of threads that `n_threads` stands for in this process now.
 
     None means every core that this process may use: the smallest of the CPU affinity, the cgroup quota and
-    ``omp_get_max_threads()``, so that OMP_NUM_THREADS, joblib and threadpoolctl are obeyed.
+    ``omp_get_max_threads()``, so that OMP_NUM_THREADS, joblib and threadpoolctl are obeyed; in one of several jobs of
+    this process, its share of them.
     """
     if n_threads is None:
-        return 1 if crm_forked else min(omp_get_max_threads(), usable_cores())
+        return 1 if crm_forked else share_of(min(omp_get_max_threads(), usable_cores()))
     if isinstance(n_threads, bool) or not hasattr(type(n_threads), "__index__"):
         raise TypeError(f"n_threads must be None or an integer of at least 1, got {n_threads!r}")
     if n_threads < 1:
