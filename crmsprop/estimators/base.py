@@ -27,6 +27,7 @@ from crmsprop.estimators.interruption import raise_in_a_loop, warn_of_interrupti
 from crmsprop.estimators.parameters import Seeds
 from crmsprop.estimators.parts import OneEpoch, Progress, check_same_targets, next_part, progress_of, take_weights
 from crmsprop.estimators.scoring import ValidationScore
+from crmsprop.estimators.sklearn_callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from crmsprop.estimators.validation import Split, held_out, naming_validation_data
 from crmsprop.estimators.weights import checked_weights, rows_that_count, spread
 from crmsprop.nn import Network
@@ -38,7 +39,7 @@ from crmsprop.training import Batches, DataSet, Plan, SavedState, Training, desc
 ADAPTING = 2000
 
 
-class NetworkEstimator(HiddenFeatures):
+class NetworkEstimator(CallbackSupportMixin, HiddenFeatures):  # type: ignore[misc]
     """Base of all estimators: a stack of layers, its loss, and RMSprop."""
 
     #: Whether X may hold images even where image_shape is None, and whether a flat row then is one.
@@ -117,7 +118,7 @@ class NetworkEstimator(HiddenFeatures):
             If Ctrl-C ended the training.
         """
         with self._unchanged_if_refused() as before:
-            saved = self._saved_state()
+            saved, tasks = self._saved_state(), EpochTasks(self, "fit", X, y, sample_weight)
             seeds = self._seeds_of(saved)
             plan = self._plan(seeds.order)
             X, y = self._check_training_data(X, y)
@@ -131,7 +132,7 @@ class NetworkEstimator(HiddenFeatures):
             if not warm:
                 self._adapt(split.training)
             training = self._training(plan, seeds, self._optimizer(self._groups()))
-            self._train(training, split, saved=saved)
+            self._train(training, split, saved=saved, tasks=tasks)
             raise_in_a_loop(training)
         warn_of_interruption(training)
         return self
@@ -290,6 +291,7 @@ class NetworkEstimator(HiddenFeatures):
         }
         return Training(self.network_, optimizer, plan, origin=origin, frozen=frozen)
 
+    @with_callbacks
     def _train(
         self,
         training: Training,
@@ -297,10 +299,15 @@ class NetworkEstimator(HiddenFeatures):
         first: Sequence[Callback] = (),
         last: Sequence[Callback] = (),
         saved: SavedState | None = None,
+        tasks: EpochTasks | None = None,
     ) -> None:
-        """Train the network, from its beginning or from a saved state; `first` and `last` are callbacks of our own."""
+        """Train the network, from its beginning or from a saved state; `first` and `last` are callbacks of our own.
+
+        scikit-learn's own hear of it by `tasks`, behind all others.
+        """
         stopping = self._stopping()
-        callbacks = [*first, *self._all_callbacks(split, stopping), *last]
+        listeners = [] if tasks is None else tasks.listeners(split.training.rows)
+        callbacks = [*first, *self._all_callbacks(split, stopping), *last, *listeners]
         try:
             train(training, self._loss(), split.training, split.validation, callbacks, saved)
         finally:
@@ -308,6 +315,8 @@ class NetworkEstimator(HiddenFeatures):
             self.n_epochs_ = len(training.history["epoch"])
         if self.early_stopping:
             self.best_epoch_ = stopping.best_epoch_
+        if tasks is not None:
+            tasks.finish()
 
     def _all_callbacks(self, split: Split, stopping: EarlyStopping) -> list[Callback]:
         """What judges comes first, what the user wants to see last."""

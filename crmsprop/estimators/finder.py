@@ -13,6 +13,7 @@ from crmsprop.callbacks import Callback
 from crmsprop.errors import DivergenceError, check_integer, check_real, shown
 from crmsprop.estimators.base import NetworkEstimator
 from crmsprop.estimators.finder_result import DIVERGED, LearningRateFinderResult
+from crmsprop.estimators.sklearn_callbacks import without_listeners
 from crmsprop.schedules import Schedule
 from crmsprop.training import Training
 
@@ -160,7 +161,7 @@ def _network_and_its_data(estimator: Any, X: Any, y: Any) -> tuple[NetworkEstima
     if not isinstance(estimator, NetworkEstimator):
         rule = "estimator must be an estimator of crmsprop, or a pipeline that ends in one"
         raise TypeError(f"{rule}, got {shown(estimator)}")
-    return clone(estimator), X
+    return without_listeners(clone(estimator)), X
 
 
 def _diverges(network: NetworkEstimator, X: Any, y: Any, recorder: _Recorder) -> bool:

@@ -12,6 +12,7 @@ from crmsprop.errors import check_bool, check_integer
 from crmsprop.estimators.base import NetworkEstimator
 from crmsprop.estimators.inputs import Array, check_finite_in
 from crmsprop.estimators.interruption import raise_in_a_loop, warn_of_interruption
+from crmsprop.estimators.sklearn_callbacks import EpochTasks
 from crmsprop.nn import Conv2D, Dense, Layer, Network
 from crmsprop.training import DataSet, Training
 
@@ -139,6 +140,7 @@ class FineTunable(NetworkEstimator):
         settings = clone(self).set_params(**{name: value for name, value in changes.items() if value is not None})
         with self._unchanged_if_refused():
             self._check_no_checkpoints("fine_tune")
+            tasks = EpochTasks(self, "fine_tune", X, y, sample_weight)
             seeds, before = self._seeds(), self.network_
             plan = settings._plan(seeds.order)
             data, y = self._tuning_set(X, y, sample_weight, check_bool("reset_head", reset_head))
@@ -149,7 +151,7 @@ class FineTunable(NetworkEstimator):
             first = [] if unfreeze_after is None else [Unfreeze(check_integer("unfreeze_after", unfreeze_after, 0))]
             training = self._training(plan, seeds, settings._optimizer(self._groups(frozen)), frozen)
             self.__dict__.pop("_progress", None)
-            self._train(training, split, first)
+            self._train(training, split, first, tasks=tasks)
             raise_in_a_loop(training)
         warn_of_interruption(training)
         return self

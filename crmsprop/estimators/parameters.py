@@ -105,7 +105,8 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         None for every core that the process may use, or, in a job of joblib or dask, for its share of them:
         OMP_NUM_THREADS and the limits of threadpoolctl and joblib count. The number never changes a bit of the result.
     callbacks : sequence of Callback or None, default=None
-        What else to do at each epoch or batch, see crmsprop.callbacks.
+        What else to do at each epoch or batch, see crmsprop.callbacks. Those of scikit-learn, which it has since 1.9,
+        are given by ``set_callbacks``, to the estimator or to the search or pipeline around it.
     verbose : int, default=0
         Above 0, prints a line an epoch.
 

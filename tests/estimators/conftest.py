@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from sklearn_versions import HAS_CALLBACKS
 
 from crmsprop import CNNClassifier, MLPClassifier, MLPRegressor
 from crmsprop.datasets import load_digits
+
+#: One of the two is for the scikit-learn that is installed.
+collect_ignore = ["test_sklearn_before_callbacks.py" if HAS_CALLBACKS else "test_sklearn_callbacks.py"]
 
 
 @pytest.fixture(scope="session")
