@@ -28,7 +28,8 @@ class Checkpoint(Callback):
 
     The instance that you make uses `path`. A copy of it, as `clone` and a search make them for each of their
     estimators, writes to a file of its own beside that, with a random part before the suffix, and so begins at the
-    beginning: ``path_`` says where.
+    beginning: ``path_`` says where. A training is refused while another instance, here or in another process, writes to
+    the same path.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ class Checkpoint(Callback):
     ------
     TypeError, ValueError
         If a parameter has the wrong type or is out of its range. When the training begins, if the file is of a training
-        with other data or parameters.
+        with other data or parameters, or another callback is writing to it.
     FileFormatError
         When the training begins, if the file is damaged, truncated, hostile or no checkpoint.
 
@@ -114,6 +115,7 @@ class Checkpoint(Callback):
 
     def on_train_begin(self, context: Training) -> None:
         """Forget any training before."""
+        self._own.claim()
         self.path_: str | None = None
         self.step_ = 0
 
@@ -128,6 +130,10 @@ class Checkpoint(Callback):
         path = self._own.made(self.path)
         write_container(path, arrays, config, KIND)
         self.path_, self.step_ = path, context.step
+
+    def on_train_close(self, context: Training) -> None:
+        """Let others have the path."""
+        self._own.release()
 
     def _is_due(self, context: Training) -> bool:
         if self.every_steps is not None and context.step % self.every_steps == 0:

@@ -21,7 +21,8 @@ class CSVLogger(Callback):
     is killed leaves whole lines, and any other program can read them meanwhile.
 
     The instance that you make writes to `path`. A copy of it, as `clone` and a search make them for each of their
-    estimators, writes to a file of its own beside that, with a random part before the suffix: ``path_`` says where.
+    estimators, writes to a file of its own beside that, with a random part before the suffix: ``path_`` says where. A
+    training is refused while another instance, here or in another process, writes to the same path.
 
     Parameters
     ----------
@@ -40,7 +41,8 @@ class CSVLogger(Callback):
     TypeError
         If a parameter has the wrong type.
     ValueError
-        When the training begins, if the file to append to has other columns, or a last line that is not whole.
+        When the training begins, if another callback is writing to the path, or the file to append to has other columns
+        or a last line that is not whole.
 
     Examples
     --------
@@ -65,6 +67,7 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, context: Training) -> None:
         """Begin the file, or look at the one to append to; that of a training which goes on stays as it is."""
+        self._own.claim()
         self.path_ = self._own.made(self.path)
         self._begin = 0
         if context.resumed:
@@ -79,6 +82,10 @@ class CSVLogger(Callback):
     def on_epoch_end(self, context: Training) -> None:
         """Write the last row of the history."""
         _append(self.path_, _row(values[-1] for values in context.history.values()))
+
+    def on_train_close(self, context: Training) -> None:
+        """Let others have the path."""
+        self._own.release()
 
     def state_dict(self) -> dict[str, Any]:
         """Return where in the file the lines of this training begin."""

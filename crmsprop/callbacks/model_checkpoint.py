@@ -28,7 +28,8 @@ class ModelCheckpoint(Callback):
     ``network_``.
 
     The instance that you make writes to `path`. A copy of it, as `clone` and a search make them for each of their
-    estimators, writes to files of its own beside that, with a random part before the suffix: ``path_`` says where.
+    estimators, writes to files of its own beside that, with a random part before the suffix: ``path_`` says where. A
+    training is refused while another instance, here or in another process, writes to the same path.
 
     Parameters
     ----------
@@ -54,8 +55,9 @@ class ModelCheckpoint(Callback):
     Raises
     ------
     TypeError, ValueError
-        If a parameter has the wrong type or is out of its range. When the training begins, if a layer of one's own is
-        of a kind that a file cannot hold; at the end of an epoch, if the training does not fill a column.
+        If a parameter has the wrong type or is out of its range. When the training begins, if another callback is
+        writing to the path, or a layer of one's own is of a kind that a file cannot hold; at the end of an epoch, if
+        the training does not fill a column.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class ModelCheckpoint(Callback):
     def on_train_begin(self, context: Training) -> None:
         """Forget any training before; refuse a network that no file can hold before an epoch is lost on it."""
         network_to_parts(context.network)
+        self._own.claim()
         self.path_: str | None = None
         self.epoch_ = 0
         self.best_ = None if self._monitor is None else self._monitor.worst
@@ -97,6 +100,10 @@ class ModelCheckpoint(Callback):
         path = self._own.made(_filled(self.path, context))
         save_network(path, context.network)
         self.path_, self.epoch_, self.best_ = path, context.epoch + 1, value
+
+    def on_train_close(self, context: Training) -> None:
+        """Let others have the path."""
+        self._own.release()
 
     def state_dict(self) -> dict[str, Any]:
         """Return which file was written last, after which epoch, and what `monitor` was."""

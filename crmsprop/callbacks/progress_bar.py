@@ -72,12 +72,12 @@ class ProgressBar(Callback):
         row = {column: values[-1] for column, values in context.history.items()}
         print(format_epoch(row, context.plan.max_epochs), file=sys.stderr, flush=True)
 
-    def on_train_end(self, context: Training) -> None:
+    def on_train_close(self, context: Training) -> None:
         """Leave no bar behind."""
         self.close()
 
     def close(self) -> None:
-        """Erase the bar, if there is one: for whoever catches the exception that ended the training."""
+        """Erase the bar, if there is one."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

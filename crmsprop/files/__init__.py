@@ -12,6 +12,7 @@ References
 The format: https://github.com/huggingface/safetensors#format
 """
 
+from crmsprop.files.claim import Claim
 from crmsprop.files.hdf5 import open_hdf5
 from crmsprop.files.layout import DTYPE_NAMES
 from crmsprop.files.reader import read_container
@@ -22,6 +23,7 @@ from crmsprop.files.writer import write_container, write_file, write_safetensors
 
 __all__ = [
     "DTYPE_NAMES",
+    "Claim",
     "Stored",
     "open_hdf5",
     "open_safetensors",

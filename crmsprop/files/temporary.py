@@ -50,10 +50,13 @@ def remove_abandoned(path: str) -> None:
             _remove_unless_locked(name)
 
 
+def hidden_name(folder: str, name: str) -> str:
+    """Return what the hidden files of a name alone begin with: that itself may be as long as a name can be."""
+    return os.path.join(folder, f".crmsprop-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}")
+
+
 def _prefix(path: str) -> str:
-    """What the temporary files of `path` alone begin with: its own name may be as long as a name can be."""
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".crmsprop-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-")
+    return f"{hidden_name(*os.path.split(path))}-"
 
 
 def _is_ours(file: io.BufferedWriter) -> bool:

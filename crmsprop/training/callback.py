@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 HOOKS = (
     *("on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end"),
-    "on_safe_point",
+    *("on_safe_point", "on_train_close"),
 )
 
 
@@ -49,6 +50,9 @@ class Callback:
 
     def on_train_end(self, context: Training) -> Any:
         """Called after the last epoch; not where an exception ends the training."""
+
+    def on_train_close(self, context: Training) -> Any:
+        """Called last, however the training has ended, or `on_train_begin` failed: to let go of files and the like."""
 
     def on_epoch_begin(self, context: Training) -> Any:
         """Called before the first batch of an epoch."""
@@ -110,6 +114,12 @@ class Hooks:
         answers = [call(self._context) for call in calls]
         if hook.endswith("_end") and any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers):
             self._context.stopped = True
+
+    def close(self) -> None:
+        """Call `on_train_close` of every callback, the last one first, whatever the others raise."""
+        with ExitStack() as stack:
+            for call in self._calls["on_train_close"]:
+                stack.callback(call, self._context)
 
 
 def stateful(callbacks: Sequence[Callback]) -> list[Callback]:

@@ -208,6 +208,12 @@ class _Loop:
             training.identity = identity_of(training, loss, data, validation)
 
     def run(self, saved: SavedState | None) -> None:
+        try:
+            self._train(saved)
+        finally:
+            self._hooks.close()
+
+    def _train(self, saved: SavedState | None) -> None:
         training, weights = self.training, self._network.arena.flat
         training.good = weights.copy()
         if training.averages is not None and training.averages.swapped:

@@ -2,9 +2,11 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -90,24 +92,63 @@ def test_one_instance_serves_many_fits(tmp_path):
     assert model.network_.arena.flat.tobytes() == weights
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_the_files_of_a_search_do_not_collide(tmp_path, n_jobs):
+@pytest.mark.parametrize("backend", ["sequential", "loky", "threading", "multiprocessing"])
+def test_the_files_of_a_search_do_not_collide(tmp_path, backend):
     """4 candidates in 3 folds, and the best once more: 13 trainings, and 13 files of each kind."""
     given = [ModelCheckpoint(tmp_path / "best.crms", "loss"), CSVLogger(tmp_path / "log.csv")]
+    given.append(Checkpoint(tmp_path / "training.saved", resume=True))
     grid = {"learning_rate": [1e-3, 1e-2], "hidden_layer_sizes": [(3,), (4,)]}
-    search = GridSearchCV(model_with(given, n_threads=1), grid, cv=3, n_jobs=n_jobs).fit(X, Y)
-    files = {suffix: sorted(tmp_path.glob(f"*{suffix}")) for suffix in (".crms", ".csv")}
-    assert {suffix: len(found) for suffix, found in files.items()} == {".crms": 13, ".csv": 13}
+    with parallel_config(backend=backend, n_jobs=2), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: multiprocessing forks threads
+        search = GridSearchCV(model_with(given, n_threads=1), grid, cv=3).fit(X, Y)
+    files = {suffix: sorted(tmp_path.glob(f"*{suffix}")) for suffix in (".crms", ".csv", ".saved")}
+    assert {suffix: len(found) for suffix, found in files.items()} == {".crms": 13, ".csv": 13, ".saved": 13}
     assert {path.suffix for path in tmp_path.iterdir()} == set(files)
     widths = [load_network(path).layers[0].units for path in files[".crms"]]
     assert {widths.count(3), widths.count(4)} == {6, 7}
     assert {len(path.read_text().splitlines()) for path in files[".csv"]} == {7}
-    best, log = search.best_estimator_.callbacks
+    best, log, _ = search.best_estimator_.callbacks
     model = search.best_estimator_
     assert load_network(best.path_).layers == model.network_.layers
     assert log.path_ in map(str, files[".csv"])
     assert min(model.history_["loss"]) == best.best_
     assert not hasattr(given[0], "path_")  # the search trains clones alone
+
+
+@pytest.mark.parametrize("index", [0, 1, 5])  # those that write files
+def test_two_that_write_one_file_at_a_time_are_refused(tmp_path, index):
+    model = model_with([all_of(tmp_path)[index], all_of(tmp_path)[index]])
+    with pytest.raises(ValueError, match="path must not be one that another callback is writing to in this moment"):
+        model.fit(X, Y)
+    assert not hasattr(model, "network_")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    model.set_params(callbacks=model.callbacks[1:]).fit(X, Y)
+
+
+def test_two_trainings_at_once_do_not_write_one_file(tmp_path):
+    """A second training with a logger of its own for the same file, begun in the middle of the first one."""
+
+    class Meanwhile(Callback):
+        def on_epoch_end(self, context):
+            with pytest.raises(ValueError, match="path must not be one that another callback is writing to"):
+                model_with([CSVLogger(tmp_path / "log.csv")]).fit(X, Y)
+
+    model = model_with([CSVLogger(tmp_path / "log.csv"), Meanwhile()]).fit(X, Y)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + model.n_epochs_
+    model_with([CSVLogger(tmp_path / "log.csv")]).fit(X, Y)
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
+
+
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_batch_end", "on_epoch_end", "on_train_end"])
+def test_a_training_that_fails_lets_go_of_its_files(tmp_path, hook):
+    def fail(self, context):
+        raise OSError("no power")
+
+    failing = type("Failing", (Callback,), {hook: fail})()
+    with pytest.raises(OSError, match="no power"):
+        model_with([*all_of(tmp_path), failing]).fit(X, Y)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    model_with(all_of(tmp_path)).fit(X, Y)
 
 
 def test_the_original_writes_where_it_was_told_to(tmp_path):

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from child_process import in_child
 
 from crmsprop.callbacks.own_path import OwnPath
 
@@ -39,6 +40,52 @@ def test_a_process_that_was_forked_has_another(tmp_path, monkeypatch):
     path = Path(own.made(own.path))
     assert re.fullmatch(r"log-[0-9a-f]{16}\.csv", path.name)
     assert own.made(own.path) == str(path)
+
+
+def claimed(own):
+    """Whether it gets its path for itself, for a moment."""
+    try:
+        own.claim()
+    except ValueError:
+        return False
+    own.release()
+    return True
+
+
+@pytest.mark.parametrize("name", ["log.csv", "{epoch}.crms", "{epoch}/a-{loss:.3f}.crms", "b/c/log.csv"])
+def test_of_two_that_were_made_one_has_the_path_at_a_time(tmp_path, name):
+    one, other = OwnPath(tmp_path / name), OwnPath(str(tmp_path / "there" / ".." / name))
+    (tmp_path / "there").mkdir()
+    one.claim()
+    one.claim()  # its next training, whatever became of the one before
+    with pytest.raises(ValueError, match=rf"path must not be one that .*, got '{re.escape(other.path)}': "):
+        other.claim()
+    assert in_child(lambda: claimed(OwnPath(tmp_path / name))) == "False"
+    one.release()
+    one.release()
+    assert claimed(other)
+    assert claimed(one)
+    assert "{" not in "".join(os.listdir(tmp_path))  # no folder is made of a placeholder
+
+
+def test_a_link_is_the_file_that_it_leads_to(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "log.csv")
+    one = OwnPath(tmp_path / "log.csv")
+    one.claim()
+    assert not claimed(OwnPath(tmp_path / "link"))
+
+
+def test_copies_need_no_claim(tmp_path):
+    """Nobody else has their paths; and what the original has is not theirs to give away."""
+    own = OwnPath(tmp_path / "log.csv")
+    own.claim()
+    before = os.listdir(tmp_path)
+    for make in (copy.copy, copy.deepcopy, pickled):
+        assert claimed(make(own))
+    assert os.listdir(tmp_path) == before
+    assert not claimed(OwnPath(tmp_path / "log.csv"))
+    assert in_child(lambda: (claimed(own), own.release())) == "(True, None)"  # it is another one there
+    assert os.listdir(tmp_path) == before
 
 
 def test_folders_are_made(tmp_path):

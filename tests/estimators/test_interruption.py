@@ -66,7 +66,7 @@ def test_what_is_kept_is_the_last_whole_epoch(hook, epochs, options):
     ):
         model = model_of(interrupt, **options).fit(X, Y)
     assert_is_the_model_of(model, epochs, **options)
-    assert interrupt.called[-2:] == [hook, "on_train_end"]
+    assert interrupt.called[-3:] == [hook, "on_train_end", "on_train_close"]
 
 
 def test_the_model_can_be_used_and_saved(tmp_path):

@@ -191,6 +191,44 @@ def test_the_error_of_a_callback_ends_the_training_and_comes_through(problem):
         problem().run(callbacks=[Failing()])
 
 
+class Closing(Callback):
+    """Notes that it was closed, and can fail in a hook."""
+
+    def __init__(self, name, notes, fails_in=None):
+        self.name, self.notes, self.fails_in = name, notes, fails_in
+
+    def on_train_begin(self, context):
+        self.fail("on_train_begin")
+
+    def on_batch_end(self, context):
+        self.fail("on_batch_end")
+
+    def on_train_end(self, context):
+        self.fail("on_train_end")
+
+    def on_train_close(self, context):
+        self.notes.append((self.name, context.epoch))
+        self.fail("on_train_close")
+
+    def fail(self, hook):
+        if hook == self.fails_in:
+            raise KeyError(hook)
+
+
+def test_a_training_is_closed_when_it_has_ended(problem):
+    notes = []
+    problem().run(max_epochs=2, callbacks=[Closing("a", notes), Everything(), Closing("b", notes)])
+    assert notes == [("b", 2), ("a", 2)]
+
+
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_batch_end", "on_train_end", "on_train_close"])
+def test_however_it_has_ended(problem, hook):
+    notes = []
+    with pytest.raises(KeyError, match=hook):
+        problem().run(max_epochs=2, callbacks=[Closing("a", notes), Closing("b", notes, hook), Closing("c", notes)])
+    assert [name for name, _ in notes] == ["c", "b", "a"]
+
+
 def test_a_callback_may_change_the_learning_rate(problem):
     class Halve(Callback):
         def on_epoch_end(self, context):
