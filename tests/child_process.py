@@ -51,7 +51,7 @@ def _answer(pid, reads, timeout):
     return f"killed by {signal.Signals(status).name}" if os.WIFSIGNALED(status) else text
 
 
-def in_new_interpreter(code, **environment):
+def in_new_interpreter(code, timeout=60, **environment):
     """Run `code` with the crmsprop under test; returns the exit code, the output and the errors.
 
     A variable of the environment that is None is taken away.
@@ -62,7 +62,7 @@ def in_new_interpreter(code, **environment):
         env={name: value for name, value in wanted.items() if value is not None},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout,
         check=False,
     )
     return run.returncode, run.stdout.strip(), run.stderr.strip()
