@@ -27,7 +27,6 @@ PACKAGES = (
     "matplotlib",
     "pooch",
     "pillow",
-    "h5py",
     "onnx",
 )
 

@@ -28,11 +28,11 @@ class PortableNetwork(FineTunable):
     ) -> "PortableNetwork":
         """Take the weights of a torch or Keras model of the same architecture, in place of a training.
 
-        The file is a torch ``state_dict`` in safetensors, or a ``.weights.h5`` of Keras 3 (which needs the extra
-        ``keras``). Nothing in it is run. Layers are matched by order and shape, and all axes are turned to ours; see
-        `crmsprop.persistence.import_weights` for what the layers themselves have to say, such as the epsilon of a
-        normalization. Images stay (n_samples, height, width, channels), and what the model got in its training has to
-        be done to them: uint8 images are scaled by 1/255, as ``ToTensor`` does, and no mean is taken off.
+        The file is a torch ``state_dict`` in safetensors, or a ``.weights.h5`` of Keras 3. Nothing in it is run. Layers
+        are matched by order and shape, and all axes are turned to ours; see `crmsprop.persistence.import_weights` for
+        what the layers themselves have to say, such as the epsilon of a normalization. Images stay (n_samples, height,
+        width, channels), and what the model got in its training has to be done to them: uint8 images are scaled by
+        1/255, as ``ToTensor`` does, and no mean is taken off.
 
         Parameters
         ----------
@@ -60,8 +60,6 @@ class PortableNetwork(FineTunable):
             more than one; or if a number is not finite. The estimator stays as it was.
         TypeError, ValueError
             If a parameter is out of its range, or X, classes or order are not as above.
-        MissingExtraError
-            If the file is Keras's and h5py is not installed.
         OSError
             If it cannot be read.
         """

@@ -103,7 +103,7 @@ def _checked_entry(name: str, value: Any, begin: int, dtypes: Dtypes) -> Entry:
     dtype = dtypes.get(value["dtype"]) if isinstance(value["dtype"], str) else None
     if dtype is None:
         raise FileFormatError(f"its {what} has the unknown dtype {reprlib.repr(value['dtype'])}")
-    shape = _checked_shape(value["shape"], dtype.itemsize, what)
+    shape = checked_shape(value["shape"], dtype.itemsize, what)
     n_bytes = math.prod(shape) * dtype.itemsize
     offsets = value["data_offsets"]
     if not _is_list_of_integers(offsets) or offsets != [begin, begin + n_bytes]:
@@ -112,7 +112,8 @@ def _checked_entry(name: str, value: Any, begin: int, dtypes: Dtypes) -> Entry:
     return Entry(name, dtype, shape, n_bytes)
 
 
-def _checked_shape(shape: Any, itemsize: int, what: str) -> tuple[int, ...]:
+def checked_shape(shape: Any, itemsize: int, what: str) -> tuple[int, ...]:
+    """Return a shape from a file, once it is clear that NumPy can have an array of it."""
     if not _is_list_of_integers(shape) or len(shape) > _MAX_DIMENSIONS:
         raise FileFormatError(f"its {what} has the bad shape {reprlib.repr(shape)}")
     # NumPy leaves the zeros out when it checks the size of an array: so does this.

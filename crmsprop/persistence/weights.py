@@ -22,12 +22,12 @@ _ARCHIVES = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF")
 def import_weights(network: Network, path: str | os.PathLike[str], order: Sequence[str] | None = None) -> None:
     """Fill a network with the weights of a torch or Keras model, wholly or not at all.
 
-    The file is a torch ``state_dict`` in safetensors, or what Keras 3 writes as ``.weights.h5`` (which needs the extra
-    ``keras``); which of the two, its first bytes say. Layers are matched by order and shape, whatever their names are
-    and whatever they stand in, and axes are turned to ours: those of torch's filters and matrices, and what torch
-    flattens as (channels, height, width). Activations, paddings, strides and what a normalization adds to the variance
-    are no weights, and have to be right in the network: ``BatchNorm(epsilon=1e-5, decay=0.9)`` is torch's default,
-    ``BatchNorm(epsilon=1e-3, decay=0.99)`` Keras's.
+    The file is a torch ``state_dict`` in safetensors, or what Keras 3 writes as ``.weights.h5``; which of the two, its
+    first bytes say. Layers are matched by order and shape, whatever their names are and whatever they stand in, and
+    axes are turned to ours: those of torch's filters and matrices, and what torch flattens as (channels, height,
+    width). Activations, paddings, strides and what a normalization adds to the variance are no weights, and have to be
+    right in the network: ``BatchNorm(epsilon=1e-5, decay=0.9)`` is torch's default, ``BatchNorm(epsilon=1e-3,
+    decay=0.99)`` Keras's.
 
     Parameters
     ----------
@@ -48,8 +48,6 @@ def import_weights(network: Network, path: str | os.PathLike[str], order: Sequen
         If a layer of one's own has parameters, or `order` is no sequence of strings.
     ValueError
         If `order` leaves out a layer of the file.
-    MissingExtraError
-        If the file is Keras's and h5py is not installed.
     OSError
         If it cannot be read.
 
