@@ -52,10 +52,11 @@ class Checkpoint(Callback):
     Raises
     ------
     TypeError, ValueError
-        If a parameter has the wrong type or is out of its range. When the training begins, if the file is of a training
-        with other data or parameters, or another callback is writing to it.
+        If a parameter has the wrong type or is out of its range. When the training begins, if another callback is
+        writing to the file.
     FileFormatError
-        When the training begins, if the file is damaged, truncated, hostile or no checkpoint.
+        When the training begins, if the file is damaged, truncated, hostile or no checkpoint, or of a training with
+        other data or parameters.
 
     Examples
     --------

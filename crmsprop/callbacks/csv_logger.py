@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crmsprop.callbacks.own_path import OwnPath
-from crmsprop.errors import check_bool
+from crmsprop.errors import FileFormatError, check_bool
 from crmsprop.files import write_file
 from crmsprop.training import Callback, Training, check_state
 
@@ -41,8 +41,9 @@ class CSVLogger(Callback):
     TypeError
         If a parameter has the wrong type.
     ValueError
-        When the training begins, if another callback is writing to the path, or the file to append to has other columns
-        or a last line that is not whole.
+        When the training begins, if another callback is writing to the path.
+    FileFormatError
+        When the training begins, if the file to append to has other columns, or a last line that is not whole.
 
     Examples
     --------
@@ -92,7 +93,7 @@ class CSVLogger(Callback):
         return {"begin": self._begin}
 
     def load_state_dict(self, state: Mapping[str, Any], context: Training) -> None:
-        """Leave what was in the file before, and the epochs so far; ValueError where the former is lost."""
+        """Leave what was in the file before, and the epochs so far; FileFormatError where the former is lost."""
         check_state(self, state, STATE)
         self._begin = state["begin"]
         head = _head(self.path_, self._begin) if self._begin else _line(context.history)
@@ -106,7 +107,8 @@ def _row(cells: Iterable[float | None]) -> bytes:
 def _head(path: str, size: int) -> bytes:
     """Return the first `size` bytes of a file; no more memory is taken than the file has bytes."""
     if not os.path.exists(path) or not 0 < size <= os.path.getsize(path):
-        raise ValueError(f"path must be the file that the training has appended to, of {size} bytes or more: {path!r}")
+        rule = f"path must be the file that the training has appended to, of {size} bytes or more"
+        raise FileFormatError(f"{rule}, got {path!r}")
     with open(path, "rb") as file:
         return file.read(size)
 
@@ -120,10 +122,10 @@ def _check_goes_on(path: str, header: bytes) -> None:
     with open(path, "rb") as file:
         first = file.readline(1000)
         if first.rstrip(b"\r\n") != header.rstrip(b"\n"):
-            raise ValueError(f"path must be a file with the columns of the history to append to it, got {path!r}")
+            raise FileFormatError(f"path must be a file with the columns of the history to append to it, got {path!r}")
         file.seek(-1, os.SEEK_END)
         if file.read() != b"\n":
-            raise ValueError(f"path must end with a whole line to append to it, got {path!r}")
+            raise FileFormatError(f"path must end with a whole line to append to it, got {path!r}")
 
 
 def _append(path: str, line: bytes) -> None:

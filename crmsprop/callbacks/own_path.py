@@ -64,7 +64,8 @@ class OwnPath:
         if os.getpid() != self._process:
             self._become_a_copy()
         root, suffix = os.path.splitext(path)
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        if not os.path.isdir(folder := os.path.dirname(path) or "."):
+            os.makedirs(folder, exist_ok=True)
         return f"{root}{self._part}{suffix}"
 
     def _become_a_copy(self) -> None:

@@ -1,18 +1,18 @@
 """A data set of the user's own, from a file by ``numpy.savez``; nothing in it is unpickled."""
 
+import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from crmsprop.cli.npy import Array, check_inflated, read_member, reason
 from crmsprop.cli.targets import CLASSES, Targets
 from crmsprop.errors import FileFormatError
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[Array, Array]
 
 TEST_FRACTION = 0.2
@@ -50,7 +50,7 @@ def _read_pairs(path: Path, targets: Targets) -> tuple[Pair, Pair | None]:
     """Return X and y, and X_test and y_test if they are there, all checked."""
     arrays, others = read_arrays(path, ("X", "y", "X_test", "y_test"))
     if "X" not in arrays or "y" not in arrays:
-        raise FileFormatError(f"{path} must hold the arrays X and y, got {', '.join(others) or 'none'}")
+        raise FileFormatError(f"{path} must hold the arrays X and y, got {', '.join(others) or 'none':.200}")
     train = _checked_pair(path, arrays, "X", "y", targets)
     if "X_test" not in arrays and "y_test" not in arrays:
         return train, None
@@ -74,32 +74,20 @@ def read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, Array], li
     with path.open("rb") as file:
         if not zipfile.is_zipfile(file):
             raise FileFormatError(f"{path} must be an .npz file as numpy.savez writes it, got something else")
-        file.seek(0)
         try:
-            with np.load(file, allow_pickle=False) as archive:
-                found = {name: _read_array(archive, name) for name in wanted if name in archive.files}
-                return found, archive.files
+            with zipfile.ZipFile(file) as archive:
+                members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+                found = [name for name in wanted if name in members]
+                check_inflated([members[name] for name in found], os.fstat(file.fileno()).st_size)
+                return {name: read_member(archive, members[name], name) for name in found}, list(members)
         except Exception as error:  # a hostile archive makes zipfile, its decompressors and numpy raise many types
-            raise FileFormatError(f"{path} cannot be read: {error or type(error).__name__}") from error
-
-
-def _read_array(archive: Any, name: str) -> Array:
-    try:
-        array: Array = archive[name]
-    except ValueError as error:
-        if "allow_pickle" in str(error):
-            raise ValueError(f"{name} holds Python objects, which are not read: save {name}.astype(str)") from None
-        raise
-    return array
+            raise FileFormatError(f"{path} cannot be read: {reason(error)}") from error
 
 
 def _checked_pair(path: Path, arrays: dict[str, Array], x_name: str, y_name: str, targets: Targets) -> Pair:
     if (x_name in arrays) != (y_name in arrays):
         raise FileFormatError(f"{path} must hold both {x_name} and {y_name}, or neither")
     X, y = arrays[x_name], arrays[y_name]
-    for name, array in ((x_name, X), (y_name, y)):
-        if not isinstance(array, np.ndarray):  # numpy gives the bytes of a member that is no array
-            raise FileFormatError(f"{path}: {name} must be an array, got something else")
     if X.ndim not in (2, 3, 4) or X.dtype.kind not in "biuf":
         shapes = "(n, height, width[, channels]) or (n, features)"
         raise FileFormatError(f"{path}: {x_name} must hold numbers of shape {shapes}, got {X.dtype} of {X.shape}")

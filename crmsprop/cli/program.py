@@ -117,7 +117,9 @@ def _with_notes(message: str, error: BaseException, otherwise: str = "") -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"crmsprop: error: {message}", file=sys.stderr)
+    # A name or a text from a file must not steer the terminal.
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message)
+    print(f"crmsprop: error: {text}", file=sys.stderr)
     return code
 
 

@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crmsprop.cli.npy import Array, read_npy
 from crmsprop.cli.npz import read_arrays
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.pictures import read_picture
 from crmsprop.errors import FileFormatError
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Samples(NamedTuple):
@@ -53,7 +52,7 @@ def read_samples(path: Path, model: Any, resize: bool, scale: float | None) -> S
         If the file cannot be read.
     """
     if path.suffix.lower() in (".npy", ".npz"):
-        X = _checked(path, _read_npy(path) if path.suffix.lower() == ".npy" else _read_npz(path))
+        X = _checked(path, read_npy(path) if path.suffix.lower() == ".npy" else _read_npz(path))
         return Samples([f"{path}[{i}]" for i in range(len(X))], X)
     _check_takes_pictures(path, model, scale)
     picture = read_picture(path, model.image_shape_, resize)[None]
@@ -71,30 +70,17 @@ def _check_takes_pictures(path: Path, model: Any, scale: float | None) -> None:
         raise UsageError(f"{rule}: give --scale, such as 0.00392157 where they were divided by 255")
 
 
-def _read_npy(path: Path) -> Array:
-    if path.exists() and not path.is_file():
-        raise FileFormatError(f"{path} must be a regular file")
-    with path.open("rb"):  # what the system says against it is no fault of the content
-        pass
-    try:
-        # Mapped, so that a shape that the file has no bytes for is refused before there is memory for it.
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-    except Exception as error:  # a hostile header makes numpy raise many types
-        raise FileFormatError(f"{path} cannot be read: {error or type(error).__name__}") from error
-
-
 def _read_npz(path: Path) -> Array:
     arrays, others = read_arrays(path, ("X",))
     if "X" not in arrays:
-        raise FileFormatError(f"{path} must hold the array X, got {', '.join(others) or 'none'}")
+        raise FileFormatError(f"{path} must hold the array X, got {', '.join(others) or 'none':.200}")
     return arrays["X"]
 
 
-def _checked(path: Path, X: Any) -> Array:
-    if not isinstance(X, np.ndarray) or X.ndim not in (2, 3, 4) or X.dtype.kind not in "biuf" or not X.size:
-        got = f"{X.dtype} of {X.shape}" if isinstance(X, np.ndarray) else "something else"
+def _checked(path: Path, X: Array) -> Array:
+    if X.ndim not in (2, 3, 4) or X.dtype.kind not in "biuf" or not X.size:
         shapes = "(n, height, width[, channels]) or (n, features)"
-        raise FileFormatError(f"{path} must hold numbers of shape {shapes}, got {got}")
+        raise FileFormatError(f"{path} must hold numbers of shape {shapes}, got {X.dtype} of {X.shape}")
     if X.dtype.kind == "f" and not np.isfinite(X).all():
         raise FileFormatError(f"{path} must hold finite numbers, got NaN or infinity")
     return X

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmsprop.errors import shown
+from crmsprop.errors import FileFormatError, shown
 from crmsprop.nn import Loss
 from crmsprop.training.batches import Array, DataSet
 from crmsprop.training.callback import Callback, stateful
@@ -54,12 +54,13 @@ def identity_of(training: Training, loss: Loss, data: DataSet, validation: DataS
 
 
 def check_identity(saved: SavedState, identity: Mapping[str, Any]) -> None:
-    """Raise ValueError unless a saved state is of a training with this identity: names what differs."""
+    """Raise FileFormatError unless a saved state is of a training with this identity: names what differs."""
     before = saved.part("identity")
     for name in (*identity, *before):
         if name not in before or name not in identity or before[name] != identity[name]:
             was, now = shown(before.get(name)), shown(identity.get(name))
-            raise ValueError(f"{name} must be {was}, as in the training that {saved.path} holds, got {now}")
+            rule = f"{name:.100} must be {was}, as in the training that {saved.path} holds"
+            raise FileFormatError(f"{rule}, got {now}")
 
 
 def described(value: Any) -> Any:

@@ -158,7 +158,7 @@ def test_a_member_that_is_no_array(refused, folder, images):
     with zipfile.ZipFile(folder / "mine.npz", "w") as archive:
         archive.writestr("X", b"hello")
         archive.writestr("y.npy", y.getvalue())
-    assert refused() == "mine.npz: X must be an array, got something else"
+    assert refused().startswith("mine.npz cannot be read: X is no array: ")
 
 
 @pytest.mark.parametrize(
