@@ -3,9 +3,9 @@
 import argparse
 
 import reliability
-from reliability import forks, kill, memory, threads
+from reliability import files, forks, kill, memory, threads
 
-COMMANDS = (kill, forks, threads, memory)
+COMMANDS = (kill, files, forks, threads, memory)
 
 
 def main():
