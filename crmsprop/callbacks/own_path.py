@@ -46,7 +46,7 @@ class OwnPath:
         if self._part or os.getpid() != self._process:
             return
         folder, name = _fixed_folder(os.path.realpath(self.path))
-        os.makedirs(folder, exist_ok=True)
+        _make(folder)
         try:
             self._claim = Claim(folder, name)
         except BlockingIOError:
@@ -64,12 +64,16 @@ class OwnPath:
         if os.getpid() != self._process:
             self._become_a_copy()
         root, suffix = os.path.splitext(path)
-        if not os.path.isdir(folder := os.path.dirname(path) or "."):
-            os.makedirs(folder, exist_ok=True)
+        _make(os.path.dirname(path) or ".")
         return f"{root}{self._part}{suffix}"
 
     def _become_a_copy(self) -> None:
         self._part, self._process, self._claim = f"-{secrets.token_hex(8)}", os.getpid(), None
+
+
+def _make(folder: str) -> None:
+    if not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
 
 
 def _fixed_folder(path: str) -> tuple[str, str]:
