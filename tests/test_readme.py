@@ -34,7 +34,7 @@ def test_ci_runs_both_lines_of_the_readme():
     found = [[line for line in README.splitlines() if re.search(pattern, line)] for pattern in patterns]
     assert [len(lines) for lines in found] == [1, 1]
     assert found[0][0].endswith("/bin/crmsprop train")
-    assert found[1][0].endswith("/bin/pytest")
+    assert found[1][0].endswith("/bin/pytest -n auto")
 
 
 def test_files_that_it_links_to_are_there():
