@@ -4,6 +4,7 @@ python -m benches.report
 """
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,51 @@ def kernels_section(document: dict[str, Any]) -> str:
     return "\n".join([*lines, "", _conditions(document)])
 
 
+def fine_tuning_section(document: dict[str, Any]) -> str:
+    """Fine-tuning against training from scratch, and epochs with frozen features."""
+    rows = document["rows"]
+    names = list(rows[0]["accuracy"])
+    each = {name: [100 * row["accuracy"][name] for row in rows] for name in names}
+    each["gain"] = [tuned - scratch for tuned, scratch in zip(each[names[0]], each[names[1]], strict=True)]
+    lines = [
+        "## Fine-tuning",
+        "",
+        "    python -m benches.compare_fine_tuning DATA_HOME",
+        "",
+        "A network learns the eight other classes of CIFAR-10, and is fine-tuned to 100 training images each of cats "
+        "and dogs: a new head on frozen features, then all layers. The same network learns these images from scratch. "
+        "Accuracy on the 2,000 test images of cats and dogs; each seed has other images and another network before. "
+        "Settings, the best of twelve for each way on 3,000 training images that neither learns from (`--choose`): "
+        + "; ".join(f"{name}, {setting}" for name, setting in document["chosen"].items())
+        + f". All of it takes {document['minutes']:.0f} minutes.",
+        "",
+        "| | " + " | ".join(each) + " |",
+        "|---|" + "---|" * len(each),
+    ]
+    for i, row in enumerate(rows):
+        cells = [*(f"{each[name][i]:.1f}%" for name in names), f"{each['gain'][i]:+.1f} points"]
+        lines.append(f"| {row['case']} | " + " | ".join(cells) + " |")
+    for word, function in (("mean", statistics.mean), ("standard deviation", statistics.stdev)):
+        lines.append(f"| {word} | " + " | ".join(f"{function(values):.1f}" for values in each.values()) + " |")
+    lines += [
+        "",
+        "Seconds of an epoch of 2,560 images in batches of 64, and what part of it remains with frozen features, with "
+        "flips and shifts and without. Images that are not augmented pass the frozen layers in the first epoch alone, "
+        "which is not counted.",
+        "",
+        "| network | augmented | frozen | not augmented | frozen |",
+        "|---|---|---|---|---|",
+    ]
+    for row in document["epochs"]:
+        seconds = row["seconds"]
+        cells = []
+        for kind in ("augmented", "not augmented"):
+            whole, frozen = seconds[f"all layers, {kind}"], seconds[f"features frozen, {kind}"]
+            cells += [f"{whole:.2f}", f"{frozen / whole:.2f}"]
+        lines.append(f"| {row['case']} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", _conditions(document)])
+
+
 def _conditions(document: dict[str, Any]) -> str:
     machine, versions = document["machine"], document["versions"]
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -184,6 +230,7 @@ SECTIONS = {
     "predict": predict_section,
     "kernels": kernels_section,
     "rmsprop": rmsprop_section,
+    "fine_tuning": fine_tuning_section,
 }
 
 
