@@ -116,7 +116,7 @@ def _object(config: Any, known: Classes) -> Any:
         return kind(**values)
     except Exception as error:  # a class of the user's may raise anything
         bad = f"the model holds a {kind.__name__} with bad parameters, {values!r:.200}"
-        raise FileFormatError(f"{bad}: {error}") from error
+        raise FileFormatError(f"{bad}: {error!s:.300}") from error
 
 
 def _value(value: Any, known: Classes) -> Any:

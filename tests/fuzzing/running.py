@@ -135,6 +135,7 @@ def _read_all(name, root, seeds, numbers, seed, writes):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff says there what it thinks of a file
         os.environ.update(HOME=str(root / "home"), TMPDIR=str(root / "temporary"))
         os.chdir(root / "here")
+        warnings.simplefilter("ignore")  # to show one, Python opens the source
         codecs.lookup("raw_unicode_escape")  # of an opcode that no official file has
         reader, path = READERS[name], root / "given" / READERS[name].file
         watch, places = Watch(root / "given"), [root / place for place in PLACES]
