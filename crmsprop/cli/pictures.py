@@ -1,5 +1,7 @@
 """Pictures from files, as the pixels that a network takes; Pillow is imported where it is used."""
 
+import io
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -63,12 +65,20 @@ def read_picture(path: Path, image_shape: tuple[int, ...], resize: bool) -> Arra
     return np.asarray(picture, np.uint8).reshape(image_shape)
 
 
+class _Bounded(io.BufferedReader):
+    """A file of which nobody can ask for more than it has: Python takes the memory before it looks."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return that many bytes, or those up to the end."""
+        return super().read(size if size is None else min(size, os.fstat(self.fileno()).st_size))
+
+
 def _decoded(path: Path, mode: str, Image: Any) -> Any:
     """Return a picture in one of Pillow's modes; whatever a hostile file does, the error is FileFormatError."""
     ImageOps = require_extra("PIL.ImageOps", "reading pictures", "images", "pillow")
     if path.exists() and not path.is_file():
         raise FileFormatError(f"{path} must be a regular file")
-    with path.open("rb") as file:
+    with _Bounded(io.FileIO(path)) as file:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of a large picture, which is refused below, and of odd metadata
@@ -78,7 +88,7 @@ def _decoded(path: Path, mode: str, Image: Any) -> Any:
                     return picture.copy() if picture.mode == mode else picture.convert(mode)
         except Exception as error:  # a hostile file makes Pillow and its decoders raise many types
             what = "no picture of a known format" if type(error).__name__ == "UnidentifiedImageError" else error
-            raise FileFormatError(f"{path} cannot be read: {what or type(error).__name__}") from error
+            raise FileFormatError(f"{path} cannot be read: {str(what) or type(error).__name__}") from error
 
 
 def _check(picture: Any) -> None:

@@ -46,6 +46,12 @@ def test_text_that_is_none(tmp_path, code):
         read_npy(written(tmp_path / "a.npy", "<U1", "(1,)", code.to_bytes(4, "little")))
 
 
+def test_a_header_of_gigabytes(tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x02\x00" + b"\xff\xff\xff\xff" + bytes(100))
+    with pytest.raises(FileFormatError, match=r"version 2\.0 of the format, and 1\.0 is read"):
+        read_npy(tmp_path / "a.npy")
+
+
 def test_an_archive_of_zeros(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", X=np.zeros((1000, 1000)))
     assert read_arrays(tmp_path / "a.npz", ["X"])[0]["X"].shape == (1000, 1000)

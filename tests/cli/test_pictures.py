@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -143,6 +144,16 @@ def test_bombs_are_refused_by_their_header(folder, size):
     header = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
     body = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes(100))) + png_chunk(b"IEND", b"")
     refused(b"\x89PNG\r\n\x1a\n" + body, "pixels|bomb")
+
+
+def test_a_part_that_is_larger_than_the_file_takes_no_memory(folder):
+    content = encoded("PNG")
+    Path("bad.png").write_bytes(content[:33] + b"\xff" * 4 + content[37:])  # Pillow would take 4 GB for it
+    tracemalloc.start()
+    with suppress(FileFormatError):
+        read_picture(Path("bad.png"), (64, 64, 3), False)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
 
 
 def test_the_limit_is_ours(folder, monkeypatch):
