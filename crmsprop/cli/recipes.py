@@ -45,8 +45,8 @@ CHOSEN = {
     "random_state": 0,
 }
 
-# Chosen on a held-out tenth of CIFAR-10's training images: 76.9% in 20 epochs without dropout. Without momentum, with
-# dropout 0.3 and crops of 4 pixels it was 73.0% in 30.
+# Chosen on a held-out tenth of CIFAR-10's training images: 77.6% in 8 epochs. Without batch normalization behind the
+# dense layer it was 74.5%, with 88 of its 128 units at 0 for every image; without warm-up either, 72.9% in 40, with 120.
 TUNED = {
     "layers": models.reference_cnn(batch_norm=True, dropout=0.15),
     "augmentation": Flip() + Crop(2),
@@ -54,7 +54,7 @@ TUNED = {
     "batch_size": 128,
     "learning_rate": 5e-4,
     "momentum": 0.9,
-    "schedule": CosineAnnealing(),
+    "schedule": Warmup(1).then(CosineAnnealing(), after=1),
     "validation_fraction": 0.1,
     "random_state": 0,
 }
@@ -70,7 +70,6 @@ FAST = {
     "weight_decay": 2.0,
     "batch_size": 256,
     "momentum": 0.85,
-    "schedule": Warmup(1).then(CosineAnnealing(), after=1),
     "label_smoothing": 0.2,
     "flip_predictions": True,
 }

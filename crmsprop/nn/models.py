@@ -37,7 +37,8 @@ def reference_cnn(batch_norm: bool = False, dropout: float = 0.5) -> list[Layer]
     Parameters
     ----------
     batch_norm : bool, default=False
-        Whether each convolution is followed by batch normalization, in place of its bias.
+        Whether each convolution and the dense layer are followed by batch normalization, in place of their bias. With
+        momentum it pays: without it nearly all units of the dense layer can end up at 0 for every image.
     dropout : float, default=0.5
         Before the output layer, in [0, 1); 0 for none.
 
@@ -52,10 +53,11 @@ def reference_cnn(batch_norm: bool = False, dropout: float = 0.5) -> list[Layer]
     10
     """
     layers: list[Layer] = []
+    norm = [BatchNorm()] if batch_norm else []
     for filters in (32, 64):
-        layers += [*_convolution(filters, batch_norm), ReLU(), MaxPool2D(2)]
-    layers += [Flatten(), Dense(128), ReLU()]
-    return layers + _dropout(dropout)
+        conv = Conv2D(filters, 3, padding="same", use_bias=not batch_norm)
+        layers += [conv, *norm, ReLU(), MaxPool2D(2)]
+    return [*layers, Flatten(), Dense(128, use_bias=not batch_norm), *norm, ReLU(), *_dropout(dropout)]
 
 
 def vgg16(
@@ -165,11 +167,6 @@ def resnet20(width: int = 16) -> list[Layer]:
 def _normalized(filters: int, size: int, stride: int = 1) -> list[Layer]:
     conv = Conv2D(filters, size, stride=stride, padding="same", use_bias=False, initializer=HE)
     return [conv, BatchNorm()]
-
-
-def _convolution(filters: int, batch_norm: bool) -> list[Layer]:
-    conv = Conv2D(filters, 3, padding="same", use_bias=not batch_norm)
-    return [conv, BatchNorm()] if batch_norm else [conv]
 
 
 def _dropout(rate: float) -> list[Layer]:

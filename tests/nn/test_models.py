@@ -14,7 +14,7 @@ def counted(layers, input_shape, classes):
 def test_reference_cnn():
     plain = models.reference_cnn()
     assert counted(plain, (32, 32, 3), 10) == 896 + 18_496 + 8 * 8 * 64 * 128 + 128 + 1290
-    assert counted(models.reference_cnn(batch_norm=True), (32, 32, 3), 10) == counted(plain, (32, 32, 3), 10) + 96
+    assert counted(models.reference_cnn(batch_norm=True), (32, 32, 3), 10) == counted(plain, (32, 32, 3), 10) + 224
     assert sum(isinstance(layer, Dropout) for layer in models.reference_cnn(dropout=0.0)) == 0
 
 
