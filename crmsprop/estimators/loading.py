@@ -10,7 +10,7 @@ from sklearn.base import is_classifier
 
 from crmsprop.augment import augmentation_from_config
 from crmsprop.callbacks.monitor import SCORE
-from crmsprop.errors import FileFormatError
+from crmsprop.errors import FileFormatError, shown
 from crmsprop.estimators.cnn import CNNClassifier, CNNRegressor
 from crmsprop.estimators.inputs import Array, checked_image_shape
 from crmsprop.estimators.mlp import MLPClassifier, MLPRegressor
@@ -35,7 +35,7 @@ ESTIMATORS: dict[str, type[Any]] = {
     for known in (CNNClassifier, CNNRegressor, MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor)
 }
 
-#: Parameters that files of earlier versions lack, with what they were then.
+#: Parameters that files of earlier versions lack, with what they were then. tests/golden/saved holds such files.
 ADDED = {"ema": None}
 
 
@@ -126,9 +126,14 @@ def _check_parameters(estimator: Any, network: Network) -> None:
 
 def _parameters_from_config(kind: type[Any], parameters: Any, known: Classes) -> dict[str, Any]:
     names = set(kind._get_param_names()) - set(NOT_STORED)
-    if not isinstance(parameters, dict) or set(ADDED) | set(parameters) != names:
+    if not isinstance(parameters, dict):
         raise FileFormatError(f"its parameters must be those of {kind.__name__}, got {parameters!r:.200}")
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in {**ADDED, **parameters}.items()}
+    stored = {**{name: value for name, value in ADDED.items() if name in names}, **parameters}
+    if stored.keys() != names:
+        unlike = ", ".join(map(shown, sorted(stored.keys() ^ names)))
+        rule = f"its parameters must be those of {kind.__name__}, they differ in {unlike:.200}"
+        raise FileFormatError(f"{rule}: a newer crmsprop may have written it")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
     values["schedule"] = schedule_from_config(parameters["schedule"])
     values["augmentation"] = augmentation_from_config(parameters["augmentation"])
     if parameters.get("class_weight") is not None:
