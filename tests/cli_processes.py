@@ -11,9 +11,9 @@ from pathlib import Path
 import crmsprop
 
 
-def start(*arguments, group=False):
+def start(*arguments, group=False, stdout=subprocess.PIPE):
     """Start this Python with the crmsprop that is tested; in a group of processes of its own, if that is asked for."""
     environment = {**os.environ, "PYTHONPATH": str(Path(crmsprop.__file__).parent.parent)}
     command = [sys.executable, *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes = {"stdout": stdout, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=environment, start_new_session=group, **pipes)

@@ -2,12 +2,12 @@
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crmsprop.callbacks.own_path import OwnPath
 from crmsprop.errors import FileFormatError, check_bool
-from crmsprop.files import write_file
+from crmsprop.files import naming, write_file
 from crmsprop.training import Callback, Training, check_state
 
 #: What a training teaches it, and the types that a file may give back.
@@ -81,8 +81,13 @@ class CSVLogger(Callback):
             write_file(self.path_, header)
 
     def on_epoch_end(self, context: Training) -> None:
-        """Write the last row of the history."""
-        _append(self.path_, _row(values[-1] for values in context.history.values()))
+        """Write the last row of the history, or all of it where the file has vanished."""
+        if os.path.exists(self.path_):
+            _append(self.path_, _row(values[-1] for values in context.history.values()))
+        else:
+            self._own.made(self.path)
+            self._begin = 0
+            write_file(self.path_, *_lines(context.history))
 
     def on_train_close(self, context: Training) -> None:
         """Let others have the path."""
@@ -96,8 +101,12 @@ class CSVLogger(Callback):
         """Leave what was in the file before, and the epochs so far; FileFormatError where the former is lost."""
         check_state(self, state, STATE)
         self._begin = state["begin"]
-        head = _head(self.path_, self._begin) if self._begin else _line(context.history)
-        write_file(self.path_, head, *map(_row, zip(*context.history.values(), strict=True)))
+        header, *rows = _lines(context.history)
+        write_file(self.path_, _head(self.path_, self._begin) if self._begin else header, *rows)
+
+
+def _lines(history: Mapping[str, Sequence[float | None]]) -> list[bytes]:
+    return [_line(history), *map(_row, zip(*history.values(), strict=True))]
 
 
 def _row(cells: Iterable[float | None]) -> bytes:
@@ -130,8 +139,8 @@ def _check_goes_on(path: str, header: bytes) -> None:
 
 def _append(path: str, line: bytes) -> None:
     """Add a line in one call of the system, or nothing."""
-    with open(path, "ab", buffering=0) as file:
+    with naming(path), open(path, "ab", buffering=0) as file:
         size = file.tell()
         if file.write(line) != len(line):  # the disk is full
             file.truncate(size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -4,6 +4,7 @@ import sys
 
 from crmsprop.callbacks import Callback
 from crmsprop.cli.data import Data
+from crmsprop.cli.terminal import show
 from crmsprop.training import Training
 
 
@@ -15,7 +16,5 @@ class Announcement(Callback):
 
     def on_train_begin(self, context: Training) -> None:
         network = context.network
-        print(self.data.describe(), file=sys.stderr)
-        print(
-            f"{network.n_parameters:,} parameters, {network.dtype}, threads: {context.plan.n_threads}", file=sys.stderr
-        )
+        network_line = f"{network.n_parameters:,} parameters, {network.dtype}, threads: {context.plan.n_threads}"
+        show(f"{self.data.describe()}\n{network_line}", sys.stderr)

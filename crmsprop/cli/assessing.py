@@ -9,8 +9,8 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 from crmsprop.cli.data import Labelled
 from crmsprop.cli.progress import progress
 from crmsprop.cli.report import aligned, result_words
-from crmsprop.cli.saved import printable
 from crmsprop.cli.targets import CLASSES, NUMBERS, targets_of
+from crmsprop.cli.terminal import printable
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -1,17 +1,17 @@
 """``crmsprop evaluate``: how well a trained model does on data whose labels or numbers are known."""
 
 import argparse
-import io
 from pathlib import Path
 from typing import Any
 
 from crmsprop.cli.assessing import Assessment, assess, table
 from crmsprop.cli.data import Labelled, add_data_options, add_part_option, load_part
 from crmsprop.cli.options import add_training_options, given_parameters
-from crmsprop.cli.output import add_quiet_option
+from crmsprop.cli.output import add_quiet_option, write_picture
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.saved import add_model_argument, describe, load_model
 from crmsprop.cli.targets import CLASSES, targets_of
+from crmsprop.cli.terminal import show
 from crmsprop.display import ConfusionDisplay, require_matplotlib
 from crmsprop.display.fitted import images_in
 
@@ -84,8 +84,8 @@ def run(options: argparse.Namespace) -> int:
     if options.confusion is not None:
         _draw(options.confusion, model, data, found)
     if not options.quiet:
-        print(f"{describe(model)}\n{data.name}, {data.part}\n\n{table(model, data.y, found.predicted)}\n")
-    print(f"{found.words()} on {len(data.y):,} samples", flush=True)
+        show(f"{describe(model)}\n{data.name}, {data.part}\n\n{table(model, data.y, found.predicted)}\n")
+    show(f"{found.words()} on {len(data.y):,} samples")
     return 0
 
 
@@ -112,6 +112,4 @@ def _draw(path: Path, model: Any, data: Labelled, found: Assessment) -> None:
         include_values=len(model.classes_) <= 30,  # more have no room
         ax=figure,
     )
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=120, format="png")
-    path.write_bytes(drawn.getbuffer())
+    write_picture(path, figure)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from crmsprop.cli.output import add_quiet_option
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.saved import add_model_argument, describe, load_model
+from crmsprop.cli.terminal import show
 
 DESCRIPTION = """\
 Writes a trained model as other programs read it.
@@ -84,6 +85,6 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--output must be another file than the model, got {str(path)!r}")
     form.write(model, path)
     if not options.quiet:
-        print(describe(model))
-    print(f"{path}: {path.stat().st_size:,} bytes", flush=True)
+        show(describe(model))
+    show(f"{path}: {path.stat().st_size:,} bytes")
     return 0

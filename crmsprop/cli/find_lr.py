@@ -10,8 +10,9 @@ from crmsprop.cli.announcement import Announcement
 from crmsprop.cli.data import Data, add_data_options, load_data
 from crmsprop.cli.models import Job, make_job
 from crmsprop.cli.options import FINDER, TRAINING, add_finder_options, add_network_options, add_training_options
-from crmsprop.cli.output import add_output_options, output_folder, write_table
+from crmsprop.cli.output import add_output_options, output_folder, write_picture, write_table
 from crmsprop.cli.progress import progress
+from crmsprop.cli.terminal import show
 from crmsprop.display import LearningRateFinderDisplay, require_matplotlib
 from crmsprop.estimators import LearningRateFinderResult, find_learning_rate
 from crmsprop.training import Training
@@ -90,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         result = _find(job, data, options)
         lines = _suggestions(result)
         _write(folder, result)
-    print("\n".join([*lines, *_files(folder)]), flush=True)
+    show("\n".join([*lines, *_files(folder)]))
     return 0
 
 
@@ -132,7 +133,7 @@ def _write(folder: Path, result: LearningRateFinderResult) -> None:
     write_table(folder / CURVE, columns)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     LearningRateFinderDisplay.from_result(result, ax=figure)
-    figure.savefig(folder / PICTURE, dpi=120, format="png")
+    write_picture(folder / PICTURE, figure)
 
 
 def _files(folder: Path) -> list[str]:

@@ -11,6 +11,7 @@ from crmsprop.callbacks import Callback, ProgressBar
 from crmsprop.cli.announcement import Announcement
 from crmsprop.cli.data import Data
 from crmsprop.cli.report import history_table, result_lines, training_line
+from crmsprop.cli.terminal import show
 from crmsprop.errors import TrainingInterruptedWarning
 
 #: The exit status after Ctrl-C.
@@ -74,13 +75,13 @@ def print_results(
     """
     if not quiet:
         if not (sys.stdout.isatty() and sys.stderr.isatty()):  # there its lines were shown, an epoch each
-            print(history_table(estimator.history_))
-        print(training_line(estimator))
-    print(result_lines(score, n_samples, folder, more), flush=True)
+            show(history_table(estimator.history_))
+        show(training_line(estimator))
+    show(result_lines(score, n_samples, folder, more))
 
 
 def report_interruption(estimator: Any, folder: Path, way_on: str = "") -> int:
     """Say on standard error what Ctrl-C has left, and perhaps how to go on; returns the exit status."""
     done = f"interrupted after {estimator.n_epochs_} of {estimator.max_epochs} epochs, whose results are in {folder}"
-    print(f"crmsprop: {done}{way_on and f'; {way_on}'}", file=sys.stderr)
+    show(f"crmsprop: {done}{way_on and f'; {way_on}'}", sys.stderr)
     return INTERRUPTED

@@ -115,6 +115,11 @@ def draw_curves(path: Path, history: Columns) -> None:
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     TrainingHistoryDisplay.from_history(history, ax=figure)
+    write_picture(path, figure)
+
+
+def write_picture(path: Path, figure: Any) -> None:
+    """Write a figure of matplotlib as PNG, wholly or not at all."""
     picture = io.BytesIO()
     figure.savefig(picture, dpi=120, format="png")
     write_file(path, picture.getbuffer())

@@ -2,7 +2,7 @@
 
 import argparse
 import csv
-import sys
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from crmsprop.cli.output import add_quiet_option
 from crmsprop.cli.predictions import TOP, Form, Prediction, form_of
 from crmsprop.cli.progress import progress
 from crmsprop.cli.samples import Samples, read_samples
-from crmsprop.cli.saved import add_model_argument, load_model, printable
+from crmsprop.cli.saved import add_model_argument, load_model
+from crmsprop.cli.terminal import printable, show
 from crmsprop.errors import check_real
 
 #: Samples that are predicted between two looks at the progress bar.
@@ -119,8 +120,7 @@ def run(options: argparse.Namespace) -> int:
     if options.csv:
         _print_csv(form, predictions)
     else:
-        print(form.table(predictions))
-    sys.stdout.flush()
+        show(form.table(predictions))
     return 0
 
 
@@ -131,7 +131,9 @@ def _predict(form: Form, samples: Samples) -> Iterator[Prediction]:
 
 
 def _print_csv(form: Form, predictions: list[Prediction]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow(form.columns)
     for one in predictions:
         writer.writerows(form.rows(one))
+    show(text.getvalue().removesuffix("\n"))

@@ -8,8 +8,9 @@ import numpy as np
 
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.report import aligned
-from crmsprop.cli.saved import describe, printable
+from crmsprop.cli.saved import describe
 from crmsprop.cli.targets import NUMBERS, targets_of
+from crmsprop.cli.terminal import printable
 from crmsprop.errors import check_integer
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -1,14 +1,15 @@
 """The whole command line. Each command is a file with ``add_parser(subparsers)`` and ``run(options) -> int``."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from crmsprop.cli import evaluate, export, find_lr, fine_tune, predict, summary, train, tune
 from crmsprop.cli.options import with_flags
 from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.cli.resuming import with_stored_arguments
+from crmsprop.cli.terminal import show, silence
 from crmsprop.errors import DivergenceError, MissingExtraError
 from crmsprop.versions import __version__
 
@@ -73,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # how argparse ends --help and --version
         return int(stop.code or 0)
     except BrokenPipeError:  # whoever read our output, such as "head", has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return 141
     except KeyboardInterrupt as interrupt:
         return _fail(_with_notes("interrupted", interrupt, ", nothing was kept"), 130)
@@ -117,9 +118,9 @@ def _with_notes(message: str, error: BaseException, otherwise: str = "") -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    # A name or a text from a file must not steer the terminal.
-    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message)
-    print(f"crmsprop: error: {text}", file=sys.stderr)
+    line = message.replace("\n", "\\n")
+    with suppress(OSError):  # standard error may be full, too
+        show(f"crmsprop: error: {line}", sys.stderr)
     return code
 
 

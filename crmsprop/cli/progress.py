@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from crmsprop.cli.terminal import harmless
 from crmsprop.errors import require_extra
 
 #: Seconds before a bar shows: what is over by then needs none.
@@ -46,7 +47,7 @@ def progress(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int], obj
 def say(line: str, quiet: bool) -> None:
     """Write a line to standard error, above the bar where there is one; nothing if `quiet`."""
     if not quiet:
-        require_extra("tqdm", "the progress bar", "cli").tqdm.write(line, file=sys.stderr)
+        require_extra("tqdm", "the progress bar", "cli").tqdm.write(harmless(line), file=sys.stderr)
         sys.stderr.flush()
 
 

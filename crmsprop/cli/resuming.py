@@ -2,16 +2,18 @@
 
 import argparse
 import fcntl
+import io
 import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from crmsprop.callbacks import Checkpoint
 from crmsprop.cli.parser import UsageError
 from crmsprop.errors import FileFormatError, check_integer
+from crmsprop.files import naming
 
 #: What marks a folder that a run is about to fill; it holds the arguments of the run.
 CLAIM = ".crmsprop-running"
@@ -76,14 +78,16 @@ def with_stored_arguments(options: argparse.Namespace, arguments: Sequence[str])
 
 
 @contextmanager
-def resumed_folder(folder: Path) -> Iterator[Path]:
-    """Take up the folder of a run that has ended; whatever fails, what was there stays.
+def resumed_folder(folder: Path, files: Sequence[str]) -> Iterator[Path]:
+    """Take up the folder of a run that has ended, for these files; whatever fails, what was there stays.
 
     Raises
     ------
     UsageError
-        If a run is at work there.
+        If a run is at work there, or one of the files, or the checkpoint, is a symbolic link: no run leaves one, and
+        a stranger's folder could have what it leads to replaced.
     """
+    _check_no_links(folder, (CHECKPOINT, *files))
     claim = folder / CLAIM
     with _held(claim):
         try:
@@ -99,10 +103,15 @@ def resumed_folder(folder: Path) -> Iterator[Path]:
 def held_claim(claim: Path, arguments: Sequence[str]) -> Iterator[None]:
     """Write the arguments of a new run to its claim, and let no other run resume it meanwhile."""
     with _held(claim) as file:
-        file.write(json.dumps(list(arguments)).encode())
-        file.flush()
-        os.fsync(file.fileno())
+        with naming(str(claim)):
+            _write(file, json.dumps(list(arguments)).encode())
         yield
+
+
+def _write(file: io.FileIO, data: bytes) -> None:
+    while data:
+        data = data[file.write(data) :]
+    os.fsync(file.fileno())
 
 
 def note_way_on(error: BaseException, folder: Path) -> None:
@@ -112,8 +121,8 @@ def note_way_on(error: BaseException, folder: Path) -> None:
 
 
 @contextmanager
-def _held(claim: Path) -> Iterator[BinaryIO]:
-    with claim.open("r+b") as file:
+def _held(claim: Path) -> Iterator[io.FileIO]:
+    with claim.open("r+b", buffering=0) as file:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -125,8 +134,15 @@ def _held(claim: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+def _check_no_links(folder: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if (folder / name).is_symlink():
+            raise UsageError(f"--resume must be a folder without symbolic links, got {str(folder / name)!r}")
+
+
 def _stored_arguments(folder: Path) -> list[str]:
     claim = folder / CLAIM
+    _check_no_links(folder, (CLAIM,))
     if not claim.is_file():
         rule = "--resume must be the folder of a run that was killed or interrupted"
         raise UsageError(f"{rule}, got {str(folder)!r}")

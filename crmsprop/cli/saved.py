@@ -32,12 +32,6 @@ def load_model(path: Path) -> Any:
         return load(path)
 
 
-def printable(text: Any) -> str:
-    """Return a name from a file as text that cannot steer a terminal."""
-    text = str(text)
-    return text if text.isprintable() else ascii(text)
-
-
 def describe(model: Any) -> str:
     """Return one line: what a model is, what it takes, what it tells apart or predicts, and how it was trained."""
     shape = model.image_shape_

@@ -1,17 +1,15 @@
 """The candidates of a search by their scores: as text, as CSV, and as a picture."""
 
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crmsprop.cli.output import write_table
+from crmsprop.cli.output import write_picture, write_table
 from crmsprop.cli.report import aligned
 from crmsprop.cli.trials import Trial, ranked
 from crmsprop.display import SearchHeatmapDisplay
 from crmsprop.display.candidates import is_number
-from crmsprop.files import write_file
 
 TABLE, PICTURE = STANDINGS = ("search.csv", "search.png")
 
@@ -85,9 +83,7 @@ def _draw(path: Path, trials: Sequence[Trial], scoring: str) -> None:
         f"std_test_{scoring}": [trial.std for trial in trials],
     }
     SearchHeatmapDisplay.from_cv_results(results, metric=scoring, ax=figure)
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=120, format="png")
-    write_file(path, picture.getbuffer())
+    write_picture(path, figure)
 
 
 def _drawn(trial: Trial) -> dict[str, Any]:

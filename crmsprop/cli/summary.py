@@ -9,6 +9,7 @@ from crmsprop.cli.options import add_network_options, add_training_options, flag
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.recipes import RECIPES
 from crmsprop.cli.saved import MEANING, add_model_argument, describe, load_model
+from crmsprop.cli.terminal import show
 from crmsprop.errors import check_choice, check_integer
 from crmsprop.estimators.summary import summarize
 from crmsprop.nn import Network
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(
             f"summary needs MODEL, a file, or --model NAME, got {'neither' if options.file is None else 'both'}"
         )
-    print(_of_a_recipe(options) if options.file is None else _of_a_file(options), flush=True)
+    show(_of_a_recipe(options) if options.file is None else _of_a_file(options))
     return 0
 
 

@@ -9,7 +9,7 @@ from crmsprop.cli.data import add_data_options, load_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
 from crmsprop.cli.models import make_job
 from crmsprop.cli.options import add_network_options, add_training_options
-from crmsprop.cli.output import add_output_options, output_folder, write_results
+from crmsprop.cli.output import FILES, add_output_options, output_folder, write_results
 from crmsprop.cli.resuming import (
     CHECKPOINT,
     add_resume_options,
@@ -100,5 +100,5 @@ def run(options: argparse.Namespace) -> int:
 
 def _folder(options: argparse.Namespace) -> AbstractContextManager[Path]:
     if options.resume is not None:
-        return resumed_folder(options.resume)
+        return resumed_folder(options.resume, FILES)
     return output_folder(options.output, arguments=options.arguments)

@@ -23,6 +23,7 @@ from crmsprop.cli.progress import say
 from crmsprop.cli.search import search
 from crmsprop.cli.standings import PICTURE, TABLE, standings_table, write_standings
 from crmsprop.cli.study import Study, make_study
+from crmsprop.cli.terminal import show
 from crmsprop.cli.trials import ranked
 from crmsprop.display import require_matplotlib
 from crmsprop.errors import DivergenceError, check_integer
@@ -198,7 +199,7 @@ def _report(study: Study, folder: Path, options: argparse.Namespace) -> None:
     if any(trial.outcomes for trial in study.trials):
         write_standings(folder, study.trials, options.scoring)
         if not options.quiet:
-            print(f"{standings_table(study.trials)}\n", flush=True)
+            show(f"{standings_table(study.trials)}\n")
 
 
 def _best(study: Study, options: argparse.Namespace) -> Any:
@@ -206,7 +207,7 @@ def _best(study: Study, options: argparse.Namespace) -> Any:
     best = ranked(study.trials)[0]
     if math.isnan(best.mean):
         raise DivergenceError(f"no candidate has a score, such as {best}: {best.problem}")
-    print(f"best: {best}, {options.scoring} {best.mean:.4f} +- {best.std:.4f}", flush=True)
+    show(f"best: {best}, {options.scoring} {best.mean:.4f} +- {best.std:.4f}")
     return clone(study.estimator).set_params(**best.values())
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmsprop.files.layout import DTYPE_NAMES, METADATA, NO_DIGEST, VERSION, header_bytes
+from crmsprop.files.naming import naming
 from crmsprop.files.plain import check_plain, check_text
 from crmsprop.files.temporary import temporary_beside
 
@@ -206,14 +207,9 @@ def _replace_file(path: str, chunks: Iterable[bytes | memoryview], mode: int | N
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "No such folder", folder)
-    try:
-        with temporary_beside(path, mode) as file:
-            _write_synced(file, chunks, mode)
-            os.replace(file.name, path)
-    except OSError as error:
-        if error.filename is None:
-            error.filename = path  # a full disk does not say where
-        raise
+    with naming(path), temporary_beside(path, mode) as file:
+        _write_synced(file, chunks, mode)
+        os.replace(file.name, path)
     _sync_folder(folder)
 
 

@@ -115,13 +115,14 @@ def test_what_it_does_not_append_to(path, content, message):
     assert path.read_bytes() == content
 
 
-def test_a_full_disk_leaves_whole_lines(path, monkeypatch):
-    """The system writes a part of the line: it is taken back."""
+@pytest.mark.parametrize("room", [5, 0])
+def test_a_full_disk_leaves_whole_lines(path, monkeypatch, room):
+    """The system writes a part of the line: it is taken back; or says at once that there is no room."""
     real_open = open
 
     def nearly_full(name, mode="r", **options):
         file = real_open(name, mode, **options)
-        return Partial(file) if mode == "ab" and path.stat().st_size > 150 else file
+        return Partial(file, room) if mode == "ab" and path.stat().st_size > 150 else file
 
     monkeypatch.setattr("builtins.open", nearly_full)
     with pytest.raises(OSError, match="No space left") as caught:
@@ -133,14 +134,16 @@ def test_a_full_disk_leaves_whole_lines(path, monkeypatch):
 
 
 class Partial:
-    """A file on a disk that has room for five bytes."""
+    """A file on a disk that has room for a few bytes."""
 
-    def __init__(self, file):
-        self.file = file
+    def __init__(self, file, room):
+        self.file, self.room = file, room
         self.tell, self.truncate = file.tell, file.truncate
 
     def write(self, data):
-        return self.file.write(data[:5])
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.file.write(data[: self.room])
 
     def __enter__(self):
         return self

@@ -1,0 +1,47 @@
+"""Text for the terminal, which no name from a file may steer."""
+
+import os
+import sys
+from typing import Any, TextIO
+
+
+def printable(text: Any) -> str:
+    """Return a name from a file as text that cannot steer a terminal."""
+    text = str(text)
+    return text if text.isprintable() else ascii(text)
+
+
+def show(text: str, file: TextIO | None = None) -> None:
+    """Print text of ours, lines and all, with whatever names are in it; what the terminal cannot show is escaped.
+
+    Parameters
+    ----------
+    text : str
+    file : TextIO or None, default=None
+        None for standard output.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written to, as a file on a full disk; nothing more is then written.
+    """
+    to = sys.stdout if file is None else file
+    encoding = to.encoding or "utf-8"
+    try:
+        print(harmless(text).encode(encoding, "backslashreplace").decode(encoding), file=to, flush=True)
+    except OSError as error:
+        silence(to)
+        error.filename = "standard output" if to is sys.stdout else "standard error"
+        raise
+
+
+def silence(file: TextIO) -> None:
+    """Lead what is written, and what still lies in the buffer, to nowhere: Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+
+
+def harmless(text: str) -> str:
+    """Return text with every letter but the ends of lines escaped that is not to be seen, such as ESC."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
