@@ -5,8 +5,13 @@ import sys
 from crmsprop.errors import TrainingInterruptedWarning, warn_user
 from crmsprop.training import Training
 
-#: Callers that fit one estimator after the other: who interrupts them does not mean the one that is being fitted.
-_LOOPS = ("sklearn.model_selection.", "joblib.", "crmsprop.estimators.finder")
+#: Callers that fit one estimator after the other: who interrupts them does not mean the one that is being fitted. The
+#: stack says so alone: what they fit are clones, and so may be what a user fits.
+_LOOPS = (
+    *("sklearn.model_selection.", "sklearn.ensemble.", "sklearn.feature_selection.", "sklearn.semi_supervised."),
+    *("sklearn.multiclass", "sklearn.multioutput", "sklearn.calibration", "sklearn.impute."),
+    *("joblib.", "crmsprop.estimators.finder"),
+)
 
 
 def raise_in_a_loop(training: Training) -> None:
