@@ -182,7 +182,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         self._scorer()
         optimizer = self._optimizer([])
         return Plan(
-            check_integer("max_epochs", self.max_epochs, 1),
+            check_integer("max_epochs", self.max_epochs, 1, 2**53),  # schedules divide by them as floats
             check_integer("batch_size", self.batch_size, 1),
             as_schedule(self.schedule, optimizer.learning_rate),
             seed,

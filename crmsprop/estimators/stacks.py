@@ -7,7 +7,7 @@ import numpy as np
 
 from crmsprop.errors import check_choice, check_integer, check_real
 from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU, Sigmoid, Tanh, output_shapes
-from crmsprop.nn.layer import Shape
+from crmsprop.nn.layer import MOST, Shape
 
 #: A file of a model has room for a few more.
 MAX_LAYERS = 990
@@ -65,8 +65,8 @@ def activation_layers(activation: str) -> tuple[Layer, ...]:
 def checked_sizes(name: str, sizes: int | Sequence[int]) -> list[int]:
     """Return `sizes` as a list of ints of at least 1; a single one is a list of one."""
     if isinstance(sizes, int | np.integer):
-        return [check_integer(name, sizes, 1)]
+        return [check_integer(name, sizes, 1, MOST)]
     is_row = isinstance(sizes, np.ndarray) and sizes.ndim == 1
     if isinstance(sizes, str | bytes) or not (isinstance(sizes, Sequence) or is_row):
         raise TypeError(f"{name} must be an integer or a sequence of integers of at least 1, got {sizes!r:.100}")
-    return [check_integer(f"{name}[{i}]", size, 1) for i, size in enumerate(sizes)]
+    return [check_integer(f"{name}[{i}]", size, 1, MOST) for i, size in enumerate(sizes)]

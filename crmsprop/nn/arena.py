@@ -1,9 +1,13 @@
 """One flat array for all parameters of a network, with a named view for each."""
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from crmsprop.errors import shown
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -21,6 +25,13 @@ class Arena:
     shapes : mapping of str to tuple of int
     dtype : dtype
 
+    Raises
+    ------
+    ValueError
+        If they would take more bytes than can be counted.
+    MemoryError
+        If there is not the memory for them.
+
     Attributes
     ----------
     flat : ndarray of shape (total,)
@@ -30,9 +41,11 @@ class Arena:
 
     def __init__(self, shapes: Mapping[str, Sequence[int]], dtype: Any) -> None:
         step = ALIGNMENT // np.dtype(dtype).itemsize
-        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes.values()]
-        starts = np.cumsum([0, *(-(-size // step) * step for size in sizes)])
-        self.flat = aligned_zeros(int(starts[-1]), dtype)
+        sizes = [math.prod(shape) for shape in shapes.values()]  # in Python's integers, which do not overflow
+        starts = list(itertools.accumulate((-(-size // step) * step for size in sizes), initial=0))
+        if starts[-1] >= 2**59:
+            raise ValueError(f"the arrays of a network must have less than 2**59 elements, got {shown(starts[-1])}")
+        self.flat = aligned_zeros(starts[-1], dtype)
         self.views: dict[str, Array] = {
             name: self.flat[start : start + size].reshape(shape)
             for (name, shape), start, size in zip(shapes.items(), starts, sizes, strict=False)

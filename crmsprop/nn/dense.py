@@ -6,7 +6,7 @@ from crmsprop import kernels
 from crmsprop.errors import check_bool, check_integer, check_real
 from crmsprop.nn.arena import aligned_zeros
 from crmsprop.nn.initializers import GLOROT_UNIFORM, Initializer, Zeros, check_initializer
-from crmsprop.nn.layer import Array, Layer, Own, Parameter, Run, Shape, Site, describe_shape
+from crmsprop.nn.layer import MOST, Array, Layer, Own, Parameter, Run, Shape, Site, describe_shape
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Dense(Layer):
     initializer: Initializer = GLOROT_UNIFORM
 
     def __post_init__(self) -> None:
-        check_integer("units", self.units, 1)
+        check_integer("units", self.units, 1, MOST)
         check_bool("use_bias", self.use_bias)
         if self.l2 is not None:
             check_real("l2", self.l2, "[0, inf)")

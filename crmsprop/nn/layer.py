@@ -12,12 +12,15 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from crmsprop.errors import check_integer
+from crmsprop.errors import check_integer, shown
 from crmsprop.kernels.counters import key_of
 from crmsprop.nn.initializers import Initializer
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
+
+#: As far as the kernels count.
+MOST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -343,11 +346,12 @@ def check_image(layer: str, shape: Shape) -> tuple[int, int, int]:
 
 
 def check_pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
-    """Return an int, or a pair of them, as a pair; TypeError or ValueError where it is neither or too small."""
+    """Return an int, or a pair of them, as a pair; TypeError or ValueError where it is neither, or out of range."""
     pair = value if isinstance(value, (tuple, list)) else (value, value)
     if len(pair) != 2:
-        raise ValueError(f"{name} must be an integer or a pair of them, got {value!r}")
-    return check_integer(name, pair[0], minimum), check_integer(name, pair[1], minimum)
+        raise ValueError(f"{name} must be an integer or a pair of them, got {shown(value)}")
+    first, second = (check_integer(name, number, minimum, MOST) for number in pair)
+    return first, second
 
 
 def freeze_pair(layer: Layer, name: str) -> None:

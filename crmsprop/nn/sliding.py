@@ -40,10 +40,22 @@ class Sliding2D(Layer):
         """Return height and width of the output; ValueError where `input_shape` is not an image's or too small."""
         name = type(self).__name__
         height, width, _ = check_image(name, input_shape)
-        rows, columns = self.geometry(input_shape).pooled(height, width, self.kernel)
+        geometry = self.geometry(input_shape)
+        rows, columns = geometry.pooled(height, width, self.kernel)
         if rows < 1 or columns < 1:
             raise ValueError(
                 f"{name} needs images of at least {self.kernel[0]} x {self.kernel[1]} pixels with their padding, "
                 f"got {describe_shape(input_shape)}"
             )
+        _check_size(name, input_shape, geometry)
         return rows, columns
+
+
+def _check_size(name: str, input_shape: Shape, geometry: ConvGeometry) -> None:
+    """ValueError where the kernels could not count: before memory is taken for the output."""
+    height, width, channels = input_shape
+    top, bottom, left, right = geometry.padding
+    size = (height + top + bottom) * (width + left + right) * channels + max(geometry.stride)
+    if size >= 2**31:
+        got = f"got {describe_shape(input_shape)} with padding {describe_shape(geometry.padding)}"
+        raise ValueError(f"{name} needs images of less than 2**31 numbers with their padding and a stride, {got}")

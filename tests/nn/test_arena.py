@@ -55,3 +55,10 @@ def test_aligned_zeros(size):
         assert (zeros.shape, zeros.dtype) == ((size,), np.float32)
         assert not zeros.any()
         assert size == 0 or zeros.ctypes.data % ALIGNMENT == 0
+
+
+@pytest.mark.parametrize("shape", [(2**31 - 1, 2**31 - 1), (3, 3, 2**31 - 1, 2**31 - 1), (2**30,) * 40])
+def test_more_than_any_memory_is_refused_in_words(shape):
+    """NumPy's own product of them would overflow, to 0 for the last."""
+    with pytest.raises(ValueError, match=r"the arrays of a network must have less than 2\*\*59 elements, got \d"):
+        Arena({"weight": shape}, np.float32)

@@ -91,6 +91,13 @@ def test_output_shapes(layer, shape, expected):
         (Conv2D(8, 3), (2, 5, 1), r"at least 3 x 3 pixels with their padding, got \(2, 5, 1\)"),
         (Conv2D(8, (1, 6)), (9, 5, 1), r"at least 1 x 6 pixels with their padding, got \(9, 5, 1\)"),
         (Conv2D(8, 5, padding=1), (2, 2, 1), r"at least 5 x 5 pixels with their padding, got \(2, 2, 1\)"),
+        (
+            Conv2D(8, 3, padding=(0, 2**30)),
+            (6, 6, 2),
+            r"images of less than 2\*\*31 numbers with .* a stride, got \(6, 6, 2\) with padding \(0, 0, 1073741824, ",
+        ),
+        (Conv2D(8, 3, padding=2**15), (6, 6, 2), r"less than 2\*\*31 numbers with their padding and a stride, got"),
+        (Conv2D(8, 3, stride=2**31 - 5), (6, 6, 2), r"less than 2\*\*31 numbers with their padding and a stride, got"),
         (Conv2D(8, 3), (64,), r"Conv2D needs images of shape \(height, width, channels\), got \(64\)"),
         (Conv2D(8, 3), (8, 8), r"Conv2D needs images of shape \(height, width, channels\), got \(8, 8\)"),
         (Conv2D(8, 3), (1, 8, 8, 1), r"Conv2D needs images of shape \(height, width, channels\), got \(1, 8, 8, 1\)"),
@@ -99,6 +106,19 @@ def test_output_shapes(layer, shape, expected):
 def test_images_that_do_not_fit(layer, shape, message):
     with pytest.raises(ValueError, match=message):
         layer.output_shape(shape)
+
+
+@pytest.mark.parametrize("pixel", [1e37, 1e20])
+def test_what_the_docstring_says_of_huge_numbers(pixel):
+    """Signs as Winograd's transforms have them, which are the worst for it: sums of absolute products of 9e34."""
+    layer, rng = Conv2D(16, 3, padding="same"), np.random.default_rng(0)
+    signs = np.where(np.add.outer(np.arange(16), np.arange(16)) % 4 < 2, 1, -1)[:, :, None]
+    x = np.broadcast_to(signs * pixel, (2, 16, 16, 16)).astype(np.float32)
+    weight = (rng.uniform(0.5, 1, (3, 3, 16, 16)) * 9e34 / pixel / 144).astype(np.float32)
+    bias = np.zeros(16, np.float32)
+    got = layer_pass(layer, x.copy(), [weight, bias]).out
+    expected = slow_convolution(layer, x.astype(np.float64), weight.astype(np.float64), bias.astype(np.float64))
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 * 9e34)
 
 
 def test_flops_are_two_a_multiply_add_of_the_whole_convolution():

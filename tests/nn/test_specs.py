@@ -52,6 +52,13 @@ SPECS = [
         (lambda: Conv2D(3, 3, stride=0), "stride must be at least 1, got 0"),
         (lambda: Conv2D(3, 3, stride=(1,)), r"stride must be an integer or a pair of them, got \(1,\)"),
         (lambda: Conv2D(3, 3, padding=-1), "padding must be at least 0, got -1"),
+        (lambda: Dense(2**62), "units must be at most 2147483647, got 4611686018427387904"),
+        (lambda: Conv2D(2**31, 3), "filters must be at most 2147483647, got 2147483648"),
+        (lambda: Conv2D(3, 3, padding=2**62), "padding must be at most 2147483647, got 4611686018427387904"),
+        (lambda: Conv2D(3, 3, padding=(0, 2**31)), "padding must be at most 2147483647, got 2147483648"),
+        (lambda: Conv2D(3, (3, 2**31)), "kernel_size must be at most 2147483647, got 2147483648"),
+        (lambda: nn.DepthwiseConv2D(3, stride=2**70), "stride must be at most 2147483647, got 1180591620717411303424"),
+        (lambda: nn.AveragePool2D(2, stride=2**31), "stride must be at most 2147483647, got 2147483648"),
         (
             lambda: Conv2D(3, 3, padding="SAME"),
             "padding must be 'valid', 'same' or an integer of at least 0, got 'SAME'",
