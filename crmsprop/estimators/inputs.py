@@ -66,8 +66,15 @@ def validated(estimator: Any, X: Any, **checks: Any) -> Any:
             raise ValueError("X and y must hold numbers that float64 can hold, got a larger integer") from error
 
 
+def refuse_masked(name: str, array: Any) -> None:
+    """ValueError where values of a masked array are masked: what is beneath the mask would be taken for data."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise ValueError(f"{name} must have no masked values, got {np.ma.count_masked(array)} of them")
+
+
 def native(X: Any) -> Any:
-    """Return an array in the byte order of this machine; anything else as it is."""
+    """Return an array in the byte order of this machine; anything else as it is, unless values of it are masked."""
+    refuse_masked("X", X)
     if isinstance(X, np.ndarray) and X.dtype.kind == "f" and not X.dtype.isnative:
         return X.astype(X.dtype.newbyteorder("="))
     return X

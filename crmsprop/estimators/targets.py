@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from crmsprop.errors import shown
-from crmsprop.estimators.inputs import Array
+from crmsprop.estimators.inputs import Array, refuse_masked
 
 
 def labels_of(y: Any) -> Any:
@@ -16,9 +16,11 @@ def labels_of(y: Any) -> Any:
     Raises
     ------
     ValueError
-        If `y` is an array of objects that are not all strings: names the first other one.
+        If `y` is an array of objects that are not all strings: names the first other one; or a structured array.
     """
     array = _array_of(y)
+    if array is not None and array.dtype.kind == "V":
+        raise ValueError(f"y must hold a label a sample and no records, got {shown(array.dtype)}")
     if array is None or array.dtype != object:
         return y if array is None else array
     for i, label in enumerate(array.flat):
@@ -47,7 +49,8 @@ def numbers_of(y: Any) -> Any:
 
 
 def _array_of(y: Any) -> Array | None:
-    """Return an array, or what is a column of pandas, as an array; None for anything else."""
+    """Return an array, or what is a column of pandas, as an array; None for anything else. None of it is masked."""
+    refuse_masked("y", y)
     dtype = getattr(y, "dtype", None)
     if dtype is None or not hasattr(y, "ndim") or not hasattr(y, "__array__"):
         return None

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from crmsprop.errors import check_real
-from crmsprop.estimators.inputs import Array
+from crmsprop.estimators.inputs import Array, refuse_masked
 from crmsprop.training import DataSet
 
 
@@ -21,6 +21,7 @@ def checked_weights(sample_weight: Any, n: int, dtype: np.dtype[Any], name: str 
     """
     if sample_weight is None:
         return None
+    refuse_masked(name, sample_weight)
     given = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name)
     if given.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), one number a sample, got {given.shape}")

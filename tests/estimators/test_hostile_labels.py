@@ -6,6 +6,7 @@ import fractions
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import mean_poisson_deviance
 
 import crmsprop
 from crmsprop.errors import DivergenceError
@@ -122,6 +123,7 @@ REFUSED_LABELS = {
     "huge floats": (Y * 1e300, "Unknown label type"),
     "integers of both signs beyond int64": ([[-1, 2**63, 2**63 + 1][label] for label in Y], "Unknown label type"),
     "complex": (Y + 1j, "Complex data not supported"),
+    "records": (np.array(Y, [("a", int)]), "y must hold a label a sample and no records, got dtype"),
 }
 
 
@@ -168,6 +170,16 @@ def test_numbers_whose_errors_have_no_finite_mean(cases, loss):
     X, _ = cases.rows()
     with pytest.raises(DivergenceError, match=r"loss became inf in epoch 1"):
         cases.regressor(loss=loss).fit(X, np.full(N, np.finfo(np.float64).max))
+
+
+@pytest.mark.parametrize(("dtype", "least"), [(np.float64, 5e-324), (np.float64, 1e-310), (np.float32, 1e-45)])
+def test_counts_that_are_next_to_nothing(cases, dtype, least):
+    """The deviance from them is finite, and scikit-learn's."""
+    X, _ = cases.rows(dtype=dtype)
+    y = np.where(Y == 0, least, Y).astype(dtype)
+    model = cases.regressor(loss="poisson").fit(X, y)
+    expected = mean_poisson_deviance(np.where(Y == 0, 0.0, Y), model.predict(X))
+    assert model.evaluate(X, y)["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 REFUSED_NUMBERS = {

@@ -101,6 +101,20 @@ def test_a_good_fit_of_large_counts_keeps_its_digits(kernel, dtype):
     np.testing.assert_allclose(losses, expected[:, 0].astype(float), rtol=0, atol=tolerance)
 
 
+def test_counts_that_are_next_to_nothing_are_as_0(kernel, dtype):
+    """The mean divided by them is beyond all floats, and the deviance is not."""
+    info = np.finfo(dtype)
+    target = np.array([info.smallest_subnormal, info.tiny / 3, info.tiny, 1e-37, 1e-34, 1e-30], dtype)[:, None]
+    for output in (0.0, 3.0, -5.0, 80.0):
+        outputs = np.full_like(target, output)
+        losses, _, gradient = pointwise_loss(kernel, outputs, target, np.ones(6, dtype), "poisson_deviance")
+        wide, mean = target.astype(np.longdouble), np.exp(np.longdouble(output))
+        expected = 2 * (wide * np.log(wide / mean) - wide + mean)
+        tolerance = 1e-5 if dtype == np.float32 else 1e-12
+        np.testing.assert_allclose(losses, expected[:, 0].astype(float), rtol=tolerance)
+        np.testing.assert_allclose(gradient, 2 * (mean - wide).astype(float), rtol=tolerance)
+
+
 def test_far_out_nothing_overflows_that_need_not(kernel, dtype):
     output = np.array([[1e4], [-1e4], [1e4], [-1e4], [0.0]], dtype)
     target, weights = np.array([[1.0], [0.0], [0.0], [1.0], [0.5]], dtype), np.ones(5, dtype)

@@ -8,6 +8,9 @@ from scipy.special import expit
 from crmsprop.kernels.reference.checks import Array, silent
 from crmsprop.kernels.reference.layer_checks import check_pointwise_loss
 
+#: Of an output above the logarithm of its target: the exponential of the distance is finite in float32.
+_FAR_ABOVE = 80
+
 
 @silent
 def pointwise_loss(
@@ -52,8 +55,9 @@ def _huber(output: Array, target: Array, delta: float) -> Array:
 
 def _deviance(output: Array, target: Array, _: float) -> Array:
     distance = output - np.log(np.where(target > 0, target, 1))
-    of_positive = target * (np.expm1(distance) - distance)
-    loss: Array = 2 * np.where(target > 0, of_positive, np.exp(output))
+    mean = np.exp(output)
+    far, near = mean - target * (1 + distance), target * (np.expm1(np.minimum(distance, _FAR_ABOVE)) - distance)
+    loss: Array = 2 * np.where(target > 0, np.where(distance > _FAR_ABOVE, far, near), mean)
     return loss
 
 

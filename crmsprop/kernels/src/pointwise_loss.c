@@ -50,14 +50,19 @@ ALWAYS_INLINE point huber(vec output, vec target, real delta)
                    pick(far, where_positive(error, limit, -limit), error)};
 }
 
+/* exp(80) is finite in float32, and 1 beside it is nothing. */
+#define FAR_ABOVE 80
+
 /* With d = output - log(target) the deviance is 2 target (exp(d) - 1 - d): of the terms of its definition,
- * target log(target / mean) - target + mean, little is left where the target is large and the fit good. */
+ * target log(target / mean) - target + mean, little is left where the target is large and the fit good. Far above the
+ * target, where exp(d) is on its way to infinity, the mean stands for target exp(d), which it is. */
 ALWAYS_INLINE point poisson_deviance(vec output, vec target, real unused)
 {
     vec mean = exp_vec(output), logarithm = log_by_lane(where_positive(target, target, (vec){0} + 1));
     vec d = output - logarithm, growth = where_positive(d - 1, exp_vec(d) - 1, expm1_vec(d));
     (void)unused;
-    return (point){where_positive(target, target * (growth - d), mean) * 2, (mean - target) * 2};
+    vec loss = where_positive(d - FAR_ABOVE, mean - target * (1 + d), target * (growth - d));
+    return (point){where_positive(target, loss, mean) * 2, (mean - target) * 2};
 }
 
 /* log(1 + exp(output)) - target output, with the exponential of no positive number. */
