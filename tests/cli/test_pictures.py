@@ -164,6 +164,21 @@ def test_the_limit_is_ours(folder, monkeypatch):
     assert read_picture(Path("a.png"), (5, 7, 3), True).shape == (5, 7, 3)
 
 
+def test_the_limit_of_webp_is_lower(folder, monkeypatch):
+    """Its decoder takes twice the memory of the others."""
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 100)
+    for width in (12, 13):
+        assert read_picture(saved("a.png", np.zeros((5, width, 3), np.uint8)), (5, width, 3), False).shape[1] == width
+    assert read_picture(saved("a.webp", np.zeros((5, 12, 3), np.uint8)), (5, 12, 3), False).shape == (5, 12, 3)
+    with pytest.raises(FileFormatError, match="it must have at most 60 pixels, got 13 x 5"):
+        read_picture(saved("a.webp", np.zeros((5, 13, 3), np.uint8)), (5, 13, 3), False)
+
+
+def test_the_limits():
+    """Those whose memory tests/RELIABILITY.md has."""
+    assert (pictures.MAX_PIXELS, pictures.SHARES) == (50_000_000, {"WEBP": 0.6})
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "PPM", "WEBP"])
 def test_damage_is_read_or_refused_and_nothing_else(folder, kind):
     """300 files with up to 8 bytes changed: pixels or FileFormatError, no other error and no warning."""

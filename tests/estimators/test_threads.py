@@ -1,9 +1,14 @@
 """Threads and neighbours change no bit: of a training, of a prediction, of a model that many threads ask at once."""
 
+import copy
+import pickle
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+
+import crmsprop
 
 
 def flat(model):
@@ -68,6 +73,35 @@ def test_many_threads_predict_with_one_model(cases, kind):
         work = [pool.submit(lambda: [model.predict_proba(X[:n]).tobytes() for n in range(1, 51)]) for _ in range(8)]
         assert all(job.result() == expected for job in work)
     assert {name: id(value) for name, value in vars(model).items()} == state
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_they_predict_while_others_copy_and_save_it(cases, tmp_path, kind):
+    """Each copy and each file is whole, and who predicts does not notice."""
+    X, y = cases.images(n=80)
+    X = X if kind == "cnn" else X.reshape(len(X), -1)
+    model = getattr(cases, kind)(n_threads=2).fit(X, y)
+    expected, over = model.predict_proba(X).tobytes(), threading.Event()
+
+    def predict():
+        bits = {model.predict_proba(X).tobytes()}
+        while not over.is_set():
+            bits.add(model.predict_proba(X).tobytes())
+        return bits
+
+    def saved(number):
+        model.save(tmp_path / f"{number % 5}.crms")  # now and then two threads write one file
+        return crmsprop.load(tmp_path / f"{number % 5}.crms")
+
+    ways = [saved, lambda number: copy.deepcopy(model), lambda number: pickle.loads(pickle.dumps(model))]
+    with ThreadPoolExecutor(8) as pool:
+        predicting = [pool.submit(predict) for _ in range(4)]
+        try:
+            copies = list(pool.map(lambda number: ways[number % 3](number), range(45)))
+        finally:
+            over.set()
+        assert {bits for job in predicting for bits in job.result()} == {expected}
+    assert {copied.predict_proba(X).tobytes() for copied in copies} == {expected}
 
 
 def test_many_threads_fit_models_of_their_own(cases):

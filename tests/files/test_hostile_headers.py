@@ -2,6 +2,8 @@
 
 import json
 import struct
+import tracemalloc
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from container_files import assert_same, entry, join, metadata, refusal
 
 from crmsprop.errors import FileFormatError
 from crmsprop.files import read_container
+from crmsprop.files.layout import MAX_HEADER
 
 
 def test_the_hostile_headers_below_are_fine_but_for_one_thing(path):
@@ -151,3 +154,43 @@ def test_hostile_header_texts(path, text, message):
 def test_utf_16_is_refused(path):
     header = "{}".encode("utf-16-le")
     assert "not valid JSON" in refusal(path, struct.pack("<Q", len(header)) + header)
+
+
+def repeated(unit, size):
+    """A list of as many units as fit into so many bytes."""
+    return f"[{','.join([unit] * (size // (len(unit) + 1)))}]"
+
+
+#: Texts that become as many objects as they can, and letters that take four bytes each in memory.
+HEAVY = {
+    "dicts": lambda size: repeated('{"":0}', size),
+    "empty dicts": lambda size: repeated("{}", size),
+    "empty lists": lambda size: repeated("[]", size),
+    "floats": lambda size: repeated("1.5", size),
+    "integers": lambda size: repeated("999", size),
+    "keys": lambda size: f"{{{','.join(f'{chr(34)}{i:x}{chr(34)}:0' for i in range(size // 10))}}}",
+    "nested": lambda size: repeated("[" * 60 + "]" * 60, size),
+    "deep": lambda size: "[" * (size // 2) + "]" * (size // 2),
+    "a wide text": lambda size: f'"\U0001f600{"a" * size}"',
+    "wide texts": lambda size: repeated('"\U0001f600"', size),
+}
+
+
+@pytest.mark.parametrize("place", ["header", "config"])
+@pytest.mark.parametrize("heavy", HEAVY)
+def test_the_heaviest_headers_take_less_than_a_gigabyte(path, heavy, place):
+    """Measured on one of a 256th of the largest: memory is in proportion, and tracemalloc sees all of it."""
+    text = HEAVY[heavy](MAX_HEADER // 256)
+    if place == "config":
+        path.write_bytes(join({"__metadata__": metadata(config=f'{{"a":{text}}}'), "a": entry()}, bytes(4)))
+    else:
+        document = json.dumps({"__metadata__": metadata(), "a": entry()})
+        path.write_bytes(join(f'{document[:-1]},"b":{text}}}', bytes(4)))
+    tracemalloc.start()
+    try:
+        with suppress(FileFormatError):
+            read_container(path, "model")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak * 256 < 800e6
