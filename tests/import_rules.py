@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = {
     "errors": -1,
     **dict.fromkeys(("kernels", "schedules", "files", "datasets"), 0),
-    **dict.fromkeys(("optimizer", "nn", "augment"), 1),
+    **dict.fromkeys(("optimizer", "nn", "augment", "versions"), 1),
     **dict.fromkeys(("training", "persistence"), 2),
     "callbacks": 3,
     "estimators": 4,
-    **dict.fromkeys(("display", "versions"), 5),
+    "display": 5,
     "cli": 6,
     "": 7,  # crmsprop/__init__.py and __main__.py: they gather the public names and are imported by nobody
 }

@@ -68,8 +68,9 @@ def validated(estimator: Any, X: Any, **checks: Any) -> Any:
 
 def refuse_masked(name: str, array: Any) -> None:
     """ValueError where values of a masked array are masked: what is beneath the mask would be taken for data."""
-    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-        raise ValueError(f"{name} must have no masked values, got {np.ma.count_masked(array)} of them")
+    masked = np.count_nonzero(array.mask) if isinstance(array, np.ma.MaskedArray) else 0
+    if masked:
+        raise ValueError(f"{name} must have no masked values, got {masked} of them")
 
 
 def native(X: Any) -> Any:

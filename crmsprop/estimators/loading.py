@@ -28,6 +28,7 @@ from crmsprop.persistence import (
 )
 from crmsprop.schedules import schedule_from_config
 from crmsprop.training import COLUMNS
+from crmsprop.versions import __version__
 
 #: The only classes that a file can name.
 ESTIMATORS: dict[str, type[Any]] = {
@@ -84,7 +85,13 @@ def load(path: str | os.PathLike[str], custom_classes: Iterable[type[Any]] = ())
     try:
         return _estimator(arrays, config, known)
     except FileFormatError as error:
-        raise FileFormatError(f"cannot read {os.fsdecode(path)}: {error}") from error
+        raise FileFormatError(f"cannot read {os.fsdecode(path)}: {error}{_writer(config)}") from error
+
+
+def _writer(config: Mapping[str, Any]) -> str:
+    """Return which crmsprop has written a file, as far as it says so and it is another one."""
+    version = config.get("version", __version__)
+    return "" if version == __version__ else f" (crmsprop {shown(version)} has written it, this is {__version__})"
 
 
 def _estimator(arrays: Mapping[str, Array], config: dict[str, Any], known: Classes) -> Any:
@@ -131,8 +138,7 @@ def _parameters_from_config(kind: type[Any], parameters: Any, known: Classes) ->
     stored = {**{name: value for name, value in ADDED.items() if name in names}, **parameters}
     if stored.keys() != names:
         unlike = ", ".join(map(shown, sorted(stored.keys() ^ names)))
-        rule = f"its parameters must be those of {kind.__name__}, they differ in {unlike:.200}"
-        raise FileFormatError(f"{rule}: a newer crmsprop may have written it")
+        raise FileFormatError(f"its parameters must be those of {kind.__name__}, they differ in {unlike:.200}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
     values["schedule"] = schedule_from_config(parameters["schedule"])
     values["augmentation"] = augmentation_from_config(parameters["augmentation"])

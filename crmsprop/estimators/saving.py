@@ -14,6 +14,7 @@ from crmsprop.files import DTYPE_NAMES, write_container
 from crmsprop.nn import Loss
 from crmsprop.persistence import layer_to_config, loss_to_config, network_to_parts
 from crmsprop.schedules import schedule_to_config
+from crmsprop.versions import __version__
 
 #: What the container calls our files.
 KIND = "model"
@@ -29,6 +30,7 @@ def save(path: str | os.PathLike[str], estimator: Any) -> None:
     """Write a fitted estimator to one file, wholly or not at all; see NetworkEstimator.save."""
     arrays, network_config = network_to_parts(estimator.network_)
     config = {
+        "version": __version__,
         "estimator": type(estimator).__name__,
         "parameters": _parameters_to_config(estimator.get_params(deep=False)),
         "network": network_config,

@@ -2,14 +2,17 @@
 
 import io
 import os
+import re
 import sys
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
 from model_files import put, with_config
 
 import crmsprop
+from crmsprop.cli import terminal
 from crmsprop.cli.terminal import harmless, printable, show
 
 ESCAPES = "\x1b[2J\x1b]0;title\x07"
@@ -23,6 +26,11 @@ def assert_harmless(ended):
     controls = {letter for letter in text if unicodedata.category(letter)[0] == "C"}
     assert controls == {"\n"}
     assert r"\x1b[2J" in text
+
+
+def test_nothing_is_printed_past_it():
+    for path in Path(terminal.__file__).parent.glob("*.py"):
+        assert path.name == "terminal.py" or not re.search(r"\bprint\(|std(out|err)\.write", path.read_text()), path
 
 
 def test_letters_of_all_kinds_are_left_alone():

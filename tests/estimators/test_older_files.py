@@ -6,6 +6,7 @@ file here would load, and the classes that a file can name all have one here.
 """
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -107,7 +108,18 @@ def test_a_file_without_the_average(tmp_path):
 
 def test_a_file_of_a_newer_version_says_so(tmp_path):
     path = next(path for path in MODELS if path.stem.endswith("mlp_classifier"))
-    newer = with_config(path.read_bytes(), put("parameters", "sharpness", value=1.0))
+    newer = with_config(path.read_bytes(), lambda config: config.update(version="12.3"), None)
     (tmp_path / "newer").write_bytes(newer)
-    with pytest.raises(FileFormatError, match=r"they differ in 'sharpness': a newer crmsprop may have written"):
+    crmsprop.load(tmp_path / "newer")  # as long as there is nothing in it that is not known
+    (tmp_path / "newer").write_bytes(with_config(newer, put("parameters", "sharpness", value=1.0)))
+    said = (
+        rf"they differ in 'sharpness' \(crmsprop '12\.3' has written it, this is {re.escape(crmsprop.__version__)}\)$"
+    )
+    with pytest.raises(FileFormatError, match=said):
         crmsprop.load(tmp_path / "newer")
+
+
+def test_a_file_says_which_version_has_written_it(tmp_path):
+    crmsprop.load(MODELS[0]).save(tmp_path / "model")
+    config = json.loads(split((tmp_path / "model").read_bytes())[0]["__metadata__"]["config"])
+    assert config["version"] == crmsprop.__version__
