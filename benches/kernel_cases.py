@@ -60,6 +60,11 @@ def conv(images, size, channels, filters, kernel=3, padding=0, pool=1, relu=True
     yield f"{name}, backward", lambda: kernels.conv2d_backward(*backward), products * (1 if first else 2)
 
 
+def whitening():
+    """Forward: the filters are not learned, and backward there is but a sum to the bias."""
+    yield next(conv(32, 32, 3, 24, kernel=2, relu=False, first=True))
+
+
 def depthwise(images, size, channels, kernel=3, stride=1):
     """Forward and backward of a depthwise convolution, "same"."""
     x, weight, bias = normal(images, size, size, channels), normal(kernel, kernel, channels), normal(channels)
@@ -144,7 +149,7 @@ def average_pool(name, size):
 def total():
     """What a residual block adds: its two ways, and their gradients."""
     x, out = images()
-    yield "sum", lambda: kernels.add(x, out, 1), 3 * x.nbytes
+    yield "sum", lambda: kernels.add(x, out, out, 1), 3 * x.nbytes
 
 
 def gather():
@@ -186,7 +191,7 @@ PRODUCTS: dict[str, list[Callable[[], Cases]]] = {
         partial(depthwise, 32, 7, 96),
         partial(depthwise, 32, 16, 96, kernel=5, stride=2),
     ],
-    "Whitening2D": [partial(conv, 32, 32, 3, 24, kernel=2, relu=False, first=True)],
+    "Whitening2D": [whitening],
 }
 MEMORY: dict[str, list[Callable[[], Cases]]] = {
     "ReLU": [relu],

@@ -188,7 +188,7 @@ CALLS = {
     "dense_backward": Call(dense_backward_arguments, frozenset({"dx", "dweight", "dbias"}), frozenset({"dx", "dbias"})),
     "conv2d_forward": Call(conv2d_arguments, frozenset({"out", "argmax"}), frozenset({"bias", "argmax"})),
     "conv2d_backward": Call(
-        conv2d_backward_arguments, frozenset({"dx", "dweight", "dbias"}), frozenset({"dx", "dbias"})
+        conv2d_backward_arguments, frozenset({"dx", "dweight", "dbias"}), frozenset({"dx", "dweight", "dbias"})
     ),
     "max_pool2d_forward": Call(pool_arguments, frozenset({"out", "argmax"})),
     "max_pool2d_backward": Call(pool_backward_arguments, frozenset({"dx"})),
@@ -199,7 +199,7 @@ CALLS = {
         depthwise_backward_arguments, frozenset({"dx", "dweight", "dbias"}), frozenset({"dx", "dbias"})
     ),
     "dropout_channels": Call(dropout_channels_arguments, frozenset({"out"})),
-    "add": Call(lambda: {"x": zeros(3, 4), "out": zeros(3, 4), "n_threads": 1}, frozenset({"out"})),
+    "add": Call(lambda: {**{name: zeros(3, 4) for name in ("x", "y", "out")}, "n_threads": 1}, frozenset({"out"})),
     "relu_forward": Call(lambda: {"x": zeros(3, 4), "out": zeros(3, 4), "n_threads": 1}, frozenset({"out"})),
     "relu_backward": Call(
         lambda: {"out": zeros(3, 4), "dy": zeros(3, 4), "dx": zeros(3, 4), "n_threads": 1}, frozenset({"dx"})

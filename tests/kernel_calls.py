@@ -210,10 +210,12 @@ def conv2d_forward(kernel, x, weight, bias, geometry, argmax=True, n_threads=2, 
     return written[0], None if places is None else written[1]
 
 
-def conv2d_backward(kernel, x, weight, out, dy, argmax, geometry, n_threads=2, dx=True, dbias=True, shift=0):
+def conv2d_backward(
+    kernel, x, weight, out, dy, argmax, geometry, n_threads=2, dx=True, dweight=True, dbias=True, shift=0
+):
     """Returns dx, dweight, dbias; those that are not wanted as None."""
     size = kernel.conv2d_scratch(x.shape, weight.shape, geometry, x.dtype, True, n_threads)
-    targets = [Out(x.shape, x.dtype) if dx else None, Out(weight.shape, x.dtype)]
+    targets = [Out(x.shape, x.dtype) if dx else None, Out(weight.shape, x.dtype) if dweight else None]
     targets.append(Out(weight.shape[3:], x.dtype) if dbias else None)
     arguments = x, weight, out, dy, argmax, *targets, geometry, Out((size,), x.dtype), n_threads
     written = iter(call(kernel.conv2d_backward, *arguments, shift=shift))
@@ -267,9 +269,8 @@ def dropout_channels(kernel, x, rate, key, n_threads=2, shift=0):
     return call(kernel.dropout_channels, x, Out(x.shape, x.dtype), rate, key, n_threads, shift=shift)[0]
 
 
-def add(kernel, x, out, n_threads=2, shift=0):
-    """`out` with `x` added."""
-    return call(kernel.add, x, InOut(out), n_threads, shift=shift)[0]
+def add(kernel, x, y, n_threads=2, shift=0):
+    return call(kernel.add, x, y, Out(x.shape, x.dtype), n_threads, shift=shift)[0]
 
 
 def gather(kernel, source, indices, dtype, scale=1.0, n_threads=2):

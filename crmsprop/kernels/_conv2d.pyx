@@ -233,9 +233,10 @@ cdef int describe_gradients(crm_conv2d *c, int type_number, ndarray x, ndarray w
     check_output(c, out, "out")
     c.dy = reads(dy, "dy", type_number, 4)
     same_shape(dy, "dy", out, "out")
-    c.dweight = writes(dweight, "dweight", type_number, 4)
-    same_shape(dweight, "dweight", weight, "weight")
-    c.dbias = c.dx = NULL
+    c.dweight = c.dbias = c.dx = NULL
+    if dweight is not None:
+        c.dweight = writes(dweight, "dweight", type_number, 4)
+        same_shape(dweight, "dweight", weight, "weight")
     if dbias is not None:
         c.dbias = writes(dbias, "dbias", type_number, 1)
         sized(dbias, "dbias", 0, c.filters)

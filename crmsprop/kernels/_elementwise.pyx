@@ -17,7 +17,7 @@ cdef extern from "elementwise.h":
     ctypedef struct crm_elementwise_kernels:
         void relu_forward(const void *, void *, isize, isize) noexcept nogil
         void relu_backward(const void *, const void *, void *, isize, isize) noexcept nogil
-        void add(const void *, void *, isize, isize) noexcept nogil
+        void add(const void *, const void *, void *, isize, isize) noexcept nogil
         void dropout(const void *, void *, double, uint64_t, isize, isize) noexcept nogil
         void dropout_channels(const void *, void *, double, uint64_t, isize, isize, isize) noexcept nogil
         void gather(const char *, isize, int, const int64_t *, void *, isize, double, isize, isize,
@@ -73,22 +73,24 @@ def relu_backward(ndarray out, ndarray dy, ndarray dx, int n_threads):
                 kernels.relu_backward(mask, source, target, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
-def add(ndarray x, ndarray out, int n_threads):
-    """out += x; see reference.add."""
+def add(ndarray x, ndarray y, ndarray out, int n_threads):
+    """out = x + y; see reference.add."""
     cdef int type_number = real_of(x, "x")
-    cdef const void *source = reads(x, "x", type_number, np.PyArray_NDIM(x))
+    cdef const void *first = reads(x, "x", type_number, np.PyArray_NDIM(x))
+    cdef const void *second = reads(y, "y", type_number, np.PyArray_NDIM(y))
     cdef void *target = writes(out, "out", type_number, np.PyArray_NDIM(out))
+    same_shape(y, "y", x, "x")
     same_shape(out, "out", x, "x")
-    separate(("out", "x"), (out, x), 1)
+    separate(("out", "x", "y"), (out, None if first == target else x, None if second == target else y), 1)
     cdef const crm_elementwise_kernels *kernels = crm_elementwise[isa][type_number == np.NPY_DOUBLE]
     cdef isize size = np.PyArray_SIZE(x), block
     cdef int threads = team(n_threads, ADD_COST * size, blocks(size))
     with nogil:
         if threads == 1:
-            kernels.add(source, target, 0, size)
+            kernels.add(first, second, target, 0, size)
         else:
             for block in prange(blocks(size), num_threads=threads, schedule="static"):
-                kernels.add(source, target, block * BLOCK, min((block + 1) * BLOCK, size))
+                kernels.add(first, second, target, block * BLOCK, min((block + 1) * BLOCK, size))
 
 
 def dropout(ndarray x, ndarray out, double rate, uint64_t key, int n_threads):

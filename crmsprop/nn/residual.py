@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from crmsprop import kernels
 from crmsprop.nn.arena import aligned_zeros
 from crmsprop.nn.chain import Chain, cut, output_shapes
@@ -102,9 +100,7 @@ class Residual(Layer):
         # In training the backward pass reads what the last layer wrote, and not the sum.
         main = _like(memory.main_out, out, n) if memory.main_out.size else out
         memory.main.chain.forward(x, main, memory.main.own(own), run)
-        if main is not out:
-            np.copyto(out, main)
-        kernels.add(self._around(x, out, own, run), out, run.n_threads)
+        kernels.add(main, self._around(x, out, own, run), out, run.n_threads)
 
     def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
         memory, n = own.memory, len(x)
@@ -121,7 +117,7 @@ class Residual(Layer):
             return
         main_dx = _like(memory.main_dx, dx, n)
         main.chain.backward(x, _like(memory.main_out, out, n), dy, main_dx, main.own(own), run)
-        kernels.add(main_dx, dx, run.n_threads)
+        kernels.add(dx, main_dx, dx, run.n_threads)
 
     def _around(self, x: Array, out: Array, own: Own, run: Run) -> Array:
         """What the shortcut makes of x."""

@@ -3,25 +3,17 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from crmsprop import kernels
 from crmsprop.errors import check_real
-from crmsprop.nn.arena import aligned_zeros
 from crmsprop.nn.conv2d import Conv2D, ConvMemory
 from crmsprop.nn.initializers import GLOROT_UNIFORM, Zeros
 from crmsprop.nn.layer import Array, Layer, Own, Parameter, Run, Shape, Site, check_image, check_pair, freeze_pair
 
 Moments = np.ndarray[Any, np.dtype[np.float64]]
-
-
-class WhiteningMemory(NamedTuple):
-    """What a convolution needs, and room for the gradient to the filters, which nobody uses."""
-
-    conv: ConvMemory
-    dweight: Array
 
 
 @dataclass(frozen=True)
@@ -68,10 +60,8 @@ class Whitening2D(Layer):
         fixed = Parameter("weight", weight.shape, GLOROT_UNIFORM, learned=False)
         return fixed, Parameter("bias", bias.shape, Zeros(), decays=False)
 
-    def memory(self, site: Site) -> WhiteningMemory:
-        conv = self.convolution(site.input_shape)
-        size = conv.parameters(site.input_shape)[0].size if site.training else 0
-        return WhiteningMemory(conv.memory(site), aligned_zeros(size, site.dtype))
+    def memory(self, site: Site) -> ConvMemory:
+        return self.convolution(site.input_shape).memory(site)
 
     def flops(self, input_shape: Shape) -> int:
         return self.convolution(input_shape).flops(input_shape)
@@ -87,13 +77,12 @@ class Whitening2D(Layer):
         bias[...] = -(mean[:, None] * np.concatenate([filters, -filters], axis=1)).sum(axis=0)
 
     def forward(self, x: Array, out: Array, own: Own, run: Run) -> None:
-        conv, (weight, bias) = own.memory.conv, own.params
+        conv, (weight, bias) = own.memory, own.params
         kernels.conv2d_forward(x, weight, bias, out, None, conv.geometry, conv.scratch, run.n_threads)
 
     def backward(self, x: Array, out: Array, dy: Array, dx: Array | None, own: Own, run: Run) -> None:
-        conv, weight = own.memory.conv, own.params[0]
-        dweight = own.memory.dweight.reshape(weight.shape)
-        given = (x, weight, out, dy, None, dx, dweight, own.grads[0], conv.geometry, conv.scratch)
+        conv, weight = own.memory, own.params[0]
+        given = (x, weight, out, dy, None, dx, None, own.grads[0], conv.geometry, conv.scratch)
         kernels.conv2d_backward(*given, run.n_threads)
 
     def convolution(self, input_shape: Shape) -> Conv2D:

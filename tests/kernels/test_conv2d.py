@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import oracles
 import pytest
-from kernel_calls import COMPILED, Out, assert_close, assert_same_bits, call, conv2d_backward, conv2d_forward
+from kernel_calls import Out, assert_close, assert_same_bits, call, conv2d_backward, conv2d_forward
 
 from crmsprop.kernels.geometry import ConvGeometry
 
@@ -179,14 +179,21 @@ def test_pixels_between_the_kernels_get_a_gradient_of_zero(kernel, dtype, case):
 POOLED = Case(x=(9, 8, 9, 2), padding=(1, 1, 1, 1), pool=(2, 2), relu=True, filters=17)
 
 
-@pytest.mark.parametrize("case", [POOLED, POOLED._replace(pool=(1, 1), stride=(2, 1))], ids=describe)
-@pytest.mark.parametrize(("dx", "dbias"), [(True, False), (False, True), (False, False)])
-def test_what_is_not_wanted_changes_nothing_else(kernel, dtype, case, dx, dbias):
+BY_WINOGRAD = Case(x=(9, 9, 8, 17), padding=(1, 1, 1, 1), filters=18, relu=True)
+EVERY_KIND = [POOLED, POOLED._replace(pool=(1, 1), stride=(2, 1)), BY_WINOGRAD, Case(kernel=(1, 1), relu=True)]
+
+
+@pytest.mark.parametrize("case", EVERY_KIND, ids=describe)
+@pytest.mark.parametrize("wanted", [("dx", "dweight"), ("dweight", "dbias"), ("dx", "dbias"), ("dbias",), ("dx",)])
+def test_what_is_not_wanted_changes_nothing_else(kernel, dtype, case, wanted):
     x, weight, bias = operands(case, dtype)
     out, argmax, dy, _ = arriving(case, dtype)
+    names = ("dx", "dweight", "dbias")
     whole = conv2d_backward(kernel, x, weight, out, dy, argmax, case.geometry)
-    part = conv2d_backward(kernel, x, weight, out, dy, argmax, case.geometry, dx=dx, dbias=dbias)
-    assert_same_bits(part, [whole[0] if dx else None, whole[1], whole[2] if dbias else None])
+    part = conv2d_backward(
+        kernel, x, weight, out, dy, argmax, case.geometry, **{name: name in wanted for name in names}
+    )
+    assert_same_bits(part, [one if name in wanted else None for name, one in zip(names, whole, strict=True)])
     without, _ = conv2d_forward(kernel, x, weight, bias, case.geometry, argmax=False)
     assert_same_bits([without], [conv2d_forward(kernel, x, weight, bias, case.geometry)[0]])
 
@@ -332,37 +339,3 @@ def test_the_gradient_of_a_nan_activation_stops_at_relu(kernel, dtype):
     dx, _, dbias = conv2d_backward(kernel, out, weight, out, dy, None, ConvGeometry(relu=True))
     np.testing.assert_array_equal(dx.ravel(), np.array([0, 0, 0, 2], dtype))
     np.testing.assert_array_equal(dbias, np.array([2], dtype))
-
-
-def packed_weights(x_shape, weight_shape, geometry):
-    """Scratch for one thread without training: Winograd's holds 36 points for each pair of channels, not 9 taps."""
-    return COMPILED.conv2d_scratch(x_shape, weight_shape, geometry, np.float32, False, 1)
-
-
-@pytest.mark.parametrize(
-    ("x", "kernel", "filters", "padding", "stride", "winograd"),
-    [
-        ((1, 10, 10, 64), 3, 64, 1, 1, True),
-        ((1, 10, 10, 16), 3, 64, 1, 1, True),
-        ((1, 10, 10, 15), 3, 64, 1, 1, False),
-        ((1, 10, 10, 64), 3, 15, 1, 1, False),
-        ((1, 10, 10, 64), 3, 64, 2, 1, True),
-        ((1, 10, 10, 64), 3, 64, 3, 1, False),
-        ((1, 10, 10, 64), 3, 64, 1, 2, False),
-        ((1, 10, 10, 64), 2, 64, 1, 1, False),
-        ((1, 3, 3, 64), 3, 64, 1, 1, True),
-        ((1, 5, 5, 64), 3, 64, 1, 1, False),  # 64 tiled outputs for 25
-    ],
-)
-def test_winograd_is_chosen_by_shape(x, kernel, filters, padding, stride, winograd):
-    geometry = ConvGeometry((stride, stride), (padding,) * 4)
-    points = 36 * x[3] * filters
-    assert (packed_weights(x, (kernel, kernel, x[3], filters), geometry) > points) == winograd
-
-
-def test_an_infinite_pixel_stays_in_its_image(compiled):
-    x, weight = np.ones((3, 8, 8, 16), np.float32), np.ones((3, 3, 16, 16), np.float32)
-    x[1, 4, 4, 0] = np.inf
-    out, _ = conv2d_forward(compiled, x, weight, None, ConvGeometry())
-    assert np.isfinite(out[[0, 2]]).all()
-    assert not np.isfinite(out[1, 2:5, 2:5]).any()

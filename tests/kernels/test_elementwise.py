@@ -52,16 +52,24 @@ def test_relu_backward_in_place(kernel, dtype):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_add(kernel, dtype, shape):
-    x, out = values(shape, dtype), values(shape, dtype, seed=1)
-    sums = [a + b for a, b in zip(out.ravel().tolist(), x.ravel().tolist(), strict=True)]
-    assert bits(add(kernel, x, out)) == np.array(sums).astype(dtype).tobytes()
+    x, y = values(shape, dtype), values(shape, dtype, seed=1)
+    sums = [a + b for a, b in zip(x.ravel().tolist(), y.ravel().tolist(), strict=True)]
+    assert bits(add(kernel, x, y)) == np.array(sums).astype(dtype).tobytes()
+
+
+@pytest.mark.parametrize("place", ["x", "y", "both"])
+def test_add_in_place(kernel, dtype, place):
+    before, y = values((BLOCK + 7,), dtype), values((BLOCK + 7,), dtype, seed=1)
+    x = before.copy()
+    kernel.add(*{"x": (x, y, x), "y": (y, x, x), "both": (x, x, x)}[place], 2)
+    assert bits(x) == bits(before + (before if place == "both" else y))
 
 
 def test_add_of_special_values(kernel, dtype):
     x = np.array([value for value in SPECIAL for _ in SPECIAL] * 3, dtype)
-    out = np.array(SPECIAL * len(SPECIAL) * 3, dtype)
+    y = np.array(SPECIAL * len(SPECIAL) * 3, dtype)
     with np.errstate(invalid="ignore"):
-        assert bits(add(kernel, x, out)) == bits(out + x)
+        assert bits(add(kernel, x, y)) == bits(x + y)
 
 
 @functools.cache

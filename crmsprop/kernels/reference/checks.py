@@ -188,7 +188,7 @@ def check_conv_backward(
     dy: Array,
     argmax: Array | None,
     dx: Array | None,
-    dweight: Array,
+    dweight: Array | None,
     dbias: Array | None,
     geometry: ConvGeometry,
 ) -> None:
@@ -200,8 +200,9 @@ def check_conv_backward(
     _check_output(out, "out", x, weight, size)
     reads(dy, "dy", real, 4)
     same_shape(dy, "dy", out, "out")
-    writes(dweight, "dweight", real, 4)
-    same_shape(dweight, "dweight", weight, "weight")
+    if dweight is not None:
+        writes(dweight, "dweight", real, 4)
+        same_shape(dweight, "dweight", weight, "weight")
     if dbias is not None:
         writes(dbias, "dbias", real, 1)
         sized(dbias, "dbias", 0, weight.shape[3])
@@ -287,6 +288,18 @@ def check_map(x: Array, x_name: str, out: Array, ndim: int | None = None, in_pla
     same_shape(out, "out", x, x_name)
     same = in_place and x.ctypes.data == out.ctypes.data
     separate(("out", x_name), (out, None if same else x), 1)
+
+
+def check_sum(x: Array, y: Array, out: Array) -> None:
+    """Operands and target of add."""
+    real = real_of(x, "x")
+    reads(x, "x", real, x.ndim)
+    reads(y, "y", real, an_array(y, "y").ndim)
+    writes(out, "out", real, an_array(out, "out").ndim)
+    same_shape(y, "y", x, "x")
+    same_shape(out, "out", x, "x")
+    others = (None if array.ctypes.data == out.ctypes.data else array for array in (x, y))
+    separate(("out", "x", "y"), (out, *others), 1)
 
 
 def check_relu_backward(out: Array, dy: Array, dx: Array) -> None:

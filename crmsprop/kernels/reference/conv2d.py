@@ -69,18 +69,18 @@ def conv2d_backward(
     dy: Array,
     argmax: Array | None,
     dx: Array | None,
-    dweight: Array,
+    dweight: Array | None,
     dbias: Array | None,
     geometry: ConvGeometry,
     scratch: Array,
     n_threads: int,
 ) -> None:
-    """Gradients of conv2d_forward, from `out`, `argmax` and `dy`, the gradient to out; `dx`, `dbias` may be None."""
+    """Gradients of conv2d_forward, from `out`, `argmax` and `dy`, the gradient to out; those not wanted are None."""
     checks.check_conv_backward(x, weight, out, dy, argmax, dx, dweight, dbias, geometry)
     spread = _spread(out, dy, argmax, geometry, _windows(x, weight, geometry).shape[1:3])
-    dweight[...] = np.tensordot(_windows(x, weight, geometry), spread, axes=([0, 1, 2], [0, 1, 2])).transpose(
-        1, 2, 0, 3
-    )
+    if dweight is not None:
+        products = np.tensordot(_windows(x, weight, geometry), spread, axes=([0, 1, 2], [0, 1, 2]))
+        dweight[...] = products.transpose(1, 2, 0, 3)
     if dbias is not None:
         np.sum(spread, axis=(0, 1, 2), out=dbias)
     if dx is None:

@@ -21,10 +21,10 @@ def relu_backward(out: Array, dy: Array, dx: Array, n_threads: int) -> None:
 
 
 @silent
-def add(x: Array, out: Array, n_threads: int) -> None:
-    """out += x."""
-    checks.check_map(x, "x", out)
-    out += x
+def add(x: Array, y: Array, out: Array, n_threads: int) -> None:
+    """out = x + y; out may be either."""
+    checks.check_sum(x, y, out)
+    np.add(x, y, out=out)
 
 
 @silent

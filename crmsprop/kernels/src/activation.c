@@ -1,15 +1,15 @@
-/* Smooth activations and their slopes, one vector after another; the last, ragged one in the same code, with zeros behind.
+/* Smooth activations and their slopes, one vector after another; the last, ragged one in the same code, with zeros
+ * behind.
  *
  * A new one needs its value and its slope here, a name in activation.h, its twin and a layer.
  *
- * GELU is exact (Hendrycks and Gimpel 2016): x times the normal distribution's share below x, for which one exponential
- * serves value and slope. On a core of an AMD Zen 5 it takes 0.35 ns an element in float32, and its slope 0.45.
+ * GELU is exact (Hendrycks and Gimpel 2016): x times the normal distribution's share below x, for which one
+ * exponential serves value and slope. On a core of an AMD Zen 5 it takes 0.35 ns an element in float32, and its slope
+ * 0.45. ELU takes 0.14, SiLU, tanh and sigmoid 0.2, their exponential; slopes that `out` gives, those of ELU, tanh
+ * and sigmoid, run at the speed of a copy, and SiLU's, which needs the exponential again, at a fifth of it.
  */
 #include "activation.h"
 #include "vecmath.h"
-
-ALWAYS_INLINE vec magnitude(vec x) { return pick(greater((vec){0}, x), -x, x); }
-ALWAYS_INLINE vec where_positive(vec x, vec yes, vec no) { return pick(greater(x, (vec){0}), yes, no); }
 
 /* The normal distribution at x: its share below, and its density. */
 ALWAYS_INLINE vec normal(vec x, vec *density)

@@ -1,9 +1,12 @@
-/* Batch normalization (Ioffe and Szegedy 2015): y = gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.
+/* Batch normalization (Ioffe and Szegedy 2015): y = gamma (x - mean) / sqrt(variance + epsilon) + beta, by channels.
  *
- * Four loops over rows of channels, each limited by memory: forward reads x twice and writes y, backward reads x and dy
- * twice and writes dx. Statistics are those of fixed blocks of rows, small enough for the first-level cache, where the
- * second and third look at a block costs little; the blocks are joined in float64 in order (Chan, Golub and LeVeque 1983),
- * so that neither the threads nor a mean far from 0 matter, and no variance is negative.
+ * Four loops over rows of channels, each limited by memory: forward reads x twice and writes y, backward reads x and
+ * dy twice and writes dx. Statistics are those of fixed blocks of rows, small enough for the first-level cache, where
+ * the second and third look at a block costs little; the blocks are joined in float64 in order (Chan, Golub and
+ * LeVeque 1983), so that neither the threads nor a mean far from 0 matter, and no variance is negative.
+ *
+ * On a core of an AMD Zen 5, 64 channels in cache, of the bytes a second of a copy: forward 0.4, where the statistics
+ * look at a block three times; in prediction 0.63; backward 1.0.
  */
 #include "batch_norm.h"
 #include "crm.h"

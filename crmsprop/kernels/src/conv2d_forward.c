@@ -1,10 +1,19 @@
-/* Direct convolution with bias, ReLU and max-pool in the same pass; no im2col.
+/* Direct convolution with bias, ReLU and max-pool in the same pass; no im2col. What winograd_fits (conv2d.h) takes
+ * goes to conv2d_winograd.c.
  *
- * Images are the grid, cut into bands of rows where they are few, so any number of threads gives the same bits. A tile is 6 neighbouring pixels of an output row x
- * one panel of filters. Its left operand is the image in place, one run of kernel_w * channels a kernel row: 27 to 288
- * FMAs a spread x. Weights are packed in panels once a call. Padded images are first copied into a zeroed frame
- * (first-level cache). A pool takes pool_h rows of outputs while they are in cache; outputs that no window covers are
- * never computed.
+ * A task is an image, or a band of its rows where there are fewer than FEW_IMAGES: by shapes alone, so that any
+ * number of threads gives the same bits. A tile (tile.h) is 6 neighbouring pixels of an output row x one panel of
+ * filters. Its left operand is the image in place, one run of kernel_w * channels reals a kernel row. Weights are
+ * packed in panels once a call. Padded images are first copied into a zeroed frame (first-level cache). A pool takes
+ * pool_h rows of outputs while they are in cache; outputs that no window covers are never computed.
+ *
+ * On a core of an AMD Zen 5, of its FMA peak (245 GFLOP/s): 5 x 5 on 32 channels 0.92; 1 x 1 on 64 channels 0.83; the
+ * first layer of the reference CNN, 3 x 3 on 3 channels with its pool, 0.54: after 27 products a tile is over, and
+ * bias, pool and stores count. 12 products and 24 filters, a panel that is not full and ends one element at a time:
+ * 0.17.
+ *
+ * Tried and lost, on AVX2 in the first layer: tiles of 12 pixels x 8 filters, 24 us an image against 21 for 6 x 16; 4
+ * x 16 took 20, but leaves the latency of the FMA uncovered where sums are long.
  */
 #include "conv2d_pool.h"
 #include "tile.h"

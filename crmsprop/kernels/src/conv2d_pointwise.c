@@ -2,11 +2,11 @@
  * pixels; forward such a convolution is the direct one, over rows of pixels that _conv2d.pyx has joined.
  *
  * A task is a chunk of images, SLICE pixels at a time, whose sum is added to the chunk's partial. As in dense.c both
- * operands of dweight are copied first: rows of a matrix that lie a multiple of 4 KB apart meet in the same cache sets.
- * The copy of the gradient in a frame, which a larger kernel needs, is spared.
+ * operands of dweight are copied first: rows of a matrix that lie a multiple of 4 KB apart meet in the same cache
+ * sets. The copy of the gradient in a frame, which a larger kernel needs, is spared.
  *
- * On a core of Zen 5, 32 channels to 192 filters of 16 x 16 pixels: 167 GFLOP/s, 130 by conv2d_backward.c, and 174 by a
- * dense layer of as many products; 320 to 1280 of 7 x 7: 163, 133 and 184.
+ * On a core of Zen 5 (FMA peak 249 GFLOP/s), 32 channels to 192 filters of 16 x 16 pixels: 167 GFLOP/s, 130 by
+ * conv2d_backward.c, and 174 by a dense layer of as many products; 320 to 1280 of 7 x 7: 163, 133 and 184.
  */
 #include "conv2d_partials.h"
 #include "tile.h"
@@ -100,7 +100,8 @@ static void chunk(const crm_conv2d *c, isize number, void *scratch)
         if (c->relu)
             p.dy = masked(dy, out, room, p.count * c->filters);
         add_dbias(c, p, panel + SLICE * PANEL, dbias);
-        add_dweight(c, p, x, panel, dweight);
+        if (c->dweight)
+            add_dweight(c, p, x, panel, dweight);
         if (c->dx) {
             p.dx = (real *)c->dx + first * c->channels;
             fill_dx(c, p);

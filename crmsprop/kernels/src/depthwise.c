@@ -12,6 +12,7 @@
  */
 #include "channels.h"
 #include "depthwise.h"
+#include "partials.h"
 
 #define TILE 8 /* sums that run side by side: an FMA takes four cycles, and two begin in each */
 
@@ -176,7 +177,6 @@ static void backward(const crm_depthwise *c, isize number)
 #define SPAN 256 /* outputs that are summed up before their sum is added; one row of them is the least */
 #define DOWN 3
 #define ACROSS 4
-#define REDUCE 1024
 
 /* Some rows of one image's outputs, and one vector of channels, of which the first `skip` have been added before. */
 typedef struct {
@@ -335,17 +335,15 @@ static void chunk(const crm_depthwise *c, isize number)
 
 static void reduce(const crm_depthwise *c, isize task)
 {
-    const real *partials = (const real *)c->partials;
-    isize chunks = CEIL_DIV(c->images, c->chunk), size = depthwise_gradients(c), weights = size - c->channels;
-    for (isize i = task * REDUCE; i < MIN((task + 1) * REDUCE, size); i++) {
-        real sum = 0;
-        for (isize k = 0; k < chunks; k++)
-            sum += partials[k * size + i];
-        if (i < weights)
-            ((real *)c->dweight)[i] = sum;
-        else if (c->dbias)
-            ((real *)c->dbias)[i - weights] = sum;
-    }
+    isize size = depthwise_gradients(c);
+    partial_sums s = {.first = c->partials,
+                      .chunks = CEIL_DIV(c->images, c->chunk),
+                      .stride = size,
+                      .elements = size,
+                      .weights = size - c->channels,
+                      .dweight = c->dweight,
+                      .dbias = c->dbias};
+    sum_partials(s, task);
 }
 
 const crm_depthwise_kernels CRM(crm_depthwise_table) = {forward, backward, chunk, reduce, REDUCE};

