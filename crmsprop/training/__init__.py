@@ -3,10 +3,11 @@
 from crmsprop.training.averages import Averages, Paused
 from crmsprop.training.batches import Batch, Batches, DataSet
 from crmsprop.training.callback import Callback
+from crmsprop.training.context import Plan, Training
 from crmsprop.training.evaluation import EVALUATION_BATCH, Evaluator
 from crmsprop.training.history import COLUMNS, History, new_history
 from crmsprop.training.identity import described
-from crmsprop.training.loop import Plan, Training, train
+from crmsprop.training.loop import train
 from crmsprop.training.prediction import predict
 from crmsprop.training.state import SavedState, check_state, check_weights, state_of
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from crmsprop.training.loop import Training
+    from crmsprop.training.context import Training
 
 HOOKS = (
     *("on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end"),
@@ -20,6 +20,10 @@ HOOKS = (
 
 class Callback:
     """Base of all callbacks: hooks that do nothing.
+
+    There are the six of Keras, at both ends of a training, an epoch and a batch, and two that these cannot stand in
+    for: in `on_safe_point` all callbacks have heard of the step or epoch before, so that a checkpoint of them is whole;
+    and `on_train_close` is called even where an exception ends the training, so that a file is let go.
 
     A callback of one's own overrides the hooks that it needs. Its parameters are set in ``__init__`` and not changed;
     what it learns in a training goes into attributes that end in ``_`` and are set in `on_train_begin`. A hook whose

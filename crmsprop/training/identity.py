@@ -18,7 +18,7 @@ from crmsprop.training.batches import Array, DataSet
 from crmsprop.training.callback import Callback, stateful
 
 if TYPE_CHECKING:
-    from crmsprop.training.loop import Training
+    from crmsprop.training.context import Training
     from crmsprop.training.state import SavedState
 
 #: Parameters of a callback that say where it writes, and not what a training becomes.

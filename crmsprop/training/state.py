@@ -14,7 +14,7 @@ from crmsprop.training.callback import Callback, stateful
 from crmsprop.training.history import COLUMNS
 
 if TYPE_CHECKING:
-    from crmsprop.training.loop import Training
+    from crmsprop.training.context import Training
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
