@@ -44,6 +44,13 @@ def test_a_free_threaded_python_is_refused_before_anything_is_compiled():
     assert errors.startswith("crmsprop needs a Python with the global interpreter lock: this one is free-threaded")
 
 
+def test_what_belongs_to_networks_is_there_without_an_import_of_its_own():
+    code, names, _ = in_new_interpreter(
+        "import crmsprop; print(callable(crmsprop.nn.models.vgg16), crmsprop.augment.Flip())"
+    )
+    assert (code, names) == (0, "True Flip(rate=0.5)")
+
+
 def test_warnings_point_at_the_line_of_the_user(tmp_path):
     model = MLPClassifier((), max_epochs=1, random_state=np.random.RandomState(0)).fit([[0.0], [1.0]], [0, 1])
     with pytest.warns(UserWarning, match="random_state is a generator") as caught:

@@ -115,13 +115,14 @@ class Augmentation(ABC):
         return Sampling(**found)
 
     def check_values(self, dtype: np.dtype[Any]) -> None:
-        """ValueError where a `fill_value`, or a `value`, is none that images of `dtype` can hold."""
-        if dtype.kind != "u":
-            return
-        for term in self.terms:
-            for name in ("fill_value", "value"):
-                if getattr(term, name, None) is not None:
-                    check_real(f"{name} of {term!r}, for uint8 images,", getattr(term, name), "[0, 255]")
+        """ValueError where images of `dtype` cannot hold a `fill_value` or a `value`, or nothing is filled with it."""
+        given = [(term, name) for term in self.terms for name in ("fill_value", "value") if _has(term, name)]
+        for term, name in given if dtype.kind == "u" else ():
+            check_real(f"{name} of {term!r}, for uint8 images,", getattr(term, name), "[0, 255]")
+        mode = self.sampling().fill_mode
+        for term, name in given:
+            if name == "fill_value" and mode != "constant":
+                raise ValueError(f"fill_value of {term!r} needs an operation with fill_mode='constant', got {mode!r}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -206,6 +207,10 @@ class Sum(Augmentation):
 
     def __repr__(self) -> str:
         return " + ".join(map(repr, self.terms)) if len(self.terms) > 1 else f"Sum({self.operations!r})"
+
+
+def _has(term: Operation, name: str) -> bool:
+    return getattr(term, name, None) is not None
 
 
 def check_augmentation(name: str, value: Any) -> Augmentation:

@@ -50,7 +50,7 @@ class Geometric(Operation):
         What lies beyond the edge: the pixel at the edge, `fill_value`, or the image mirrored at its outer border,
         ``d c b a | a b c d | d c b a``. None for what the other operations of the sum say, and else "nearest".
     fill_value : float or None, default=None
-        For "constant", in the units of the data; None as above, and else 0.
+        For "constant", which it needs, in the units of the data; None as above, and else 0.
     interpolation : {"bilinear", "nearest"} or None, default=None
         None as above, and else "bilinear".
 

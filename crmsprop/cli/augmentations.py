@@ -51,7 +51,8 @@ def _parse_term(text: str) -> Operation:
     values = _parse_values(rest, [item.name for item in fields(known) if not item.kw_only])
     missing = [item.name for item in fields(known) if item.default is MISSING and item.name not in values]
     if missing or not set(values) <= {item.name for item in fields(known)}:
-        form = ",".join(f"{item.name}=..." for item in fields(known))
+        in_order = sorted(fields(known), key=lambda item: bool(item.kw_only))  # what is needed first
+        form = ",".join(f"{item.name}=..." for item in in_order)
         raise argparse.ArgumentTypeError(f"must be like {name}:{form}, got {text!r}")
     try:
         return known(**values)

@@ -28,8 +28,11 @@ NOT_OF_A_RAMP = (
     "ema",
     "validation_fraction",
     "early_stopping",
+    "monitor",
     "patience",
+    "min_delta",
     "restore_best",
+    "flip_predictions",
 )
 
 DESCRIPTION = """\

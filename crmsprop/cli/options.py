@@ -92,6 +92,7 @@ TRAINING = (
     ),
     Option("rho", "decay of RMSprop's mean square, in [0, 1)", float, "F"),
     Option("epsilon", "added to RMSprop's root, at least 0", float, "F"),
+    Option("eps_in_sqrt", "add epsilon under the root, as Keras does, in place of to the root", bool),
     Option("momentum", "momentum of RMSprop, in [0, 1)", float, "F"),
     Option("centered", "divide by the gradient's standard deviation, in place of its root mean square", bool),
     Option("nesterov", "step ahead along the momentum", bool),

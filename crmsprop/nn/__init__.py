@@ -3,6 +3,7 @@
 For those of your own, `Layer` and `Loss` say what has to be done, and `check_gradients` whether it is.
 """
 
+from crmsprop.nn import models
 from crmsprop.nn.activations import ELU, GELU, LeakyReLU, Sigmoid, SiLU, Tanh
 from crmsprop.nn.average_pool2d import AveragePool2D
 from crmsprop.nn.batch_norm import BatchNorm
@@ -85,5 +86,6 @@ __all__ = [
     "Workspace",
     "Zeros",
     "check_gradients",
+    "models",
     "output_shapes",
 ]

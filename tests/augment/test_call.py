@@ -124,7 +124,28 @@ def test_what_no_call_takes(arguments, kind, message):
         Flip()(images(), **arguments)
 
 
-@pytest.mark.parametrize("augmentation", [Cutout(2, 300), Cutout(2, -1), Rotation(5, fill_value=256)], ids=repr)
+FILLED = [Cutout(2, 300), Cutout(2, -1), Rotation(5, fill_mode="constant", fill_value=256)]
+
+
+@pytest.mark.parametrize("mode", [None, "nearest", "reflect"])
+def test_a_fill_value_that_would_do_nothing(mode):
+    augmentation = Flip() + Rotation(5, fill_value=3) + Rotation(5, fill_mode=mode)
+    message = r"fill_value of Rotation\(.*\) needs an operation with fill_mode='constant', got '(nearest|reflect)'"
+    with pytest.raises(ValueError, match=message):
+        augmentation(np.zeros((1, 4, 4)))
+
+
+def test_a_fill_value_beside_the_mode_of_another_operation():
+    apart, together = (
+        Rotation(90, fill_value=3) + Crop(2, fill_mode="constant"),
+        Rotation(90, fill_mode="constant", fill_value=3) + Crop(2),
+    )
+    black = np.zeros((5, 4, 4))
+    np.testing.assert_array_equal(apart(black), together(black))
+    assert apart(black).max() == 3
+
+
+@pytest.mark.parametrize("augmentation", FILLED, ids=repr)
 def test_a_value_that_no_uint8_has(augmentation):
     with pytest.raises(ValueError, match=r"value of .*, for uint8 images, must be in \[0, 255\], got "):
         augmentation(images())

@@ -38,7 +38,7 @@ def test_words(text, augmentation):
         ("flop", "must be made of flip, .*, got 'flop'"),
         ("flip+", "must be made of .*, got ''"),
         ("flip + none", "must be made of .*, got 'none'"),
-        ("rotation", "must be like rotation:fill_mode=...,.*degrees=..., got 'rotation'"),
+        ("rotation", "must be like rotation:degrees=...,fill_mode=...,.*, got 'rotation'"),
         ("rotation:angle=15", "must be like rotation:.*, got 'rotation:angle=15'"),
         ("rotation:15,16", "must be like rotation:.*, got 'rotation:15,16'"),
         ("rotation:15,degrees=16", "must have one value for degrees, got '15,degrees=16'"),

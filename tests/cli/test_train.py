@@ -83,8 +83,8 @@ def test_quiet(train_small, folder):
 
 def test_options_reach_the_estimator(run, folder):
     text = "--filters 3 5 --dense-units 6 7 --dropout 0.1 --dtype float64 --epochs 1 --batch-size 50 "
-    text += "--learning-rate 0.01 --schedule constant --rho 0.8 --epsilon 1e-6 --momentum 0.5 --centered --l2 0.001 "
-    text += "--ema 0.75 "
+    text += "--learning-rate 0.01 --schedule constant --rho 0.8 --epsilon 1e-6 --momentum 0.5 --centered "
+    text += "--eps-in-sqrt --l2 0.001 --ema 0.75 "
     text += "--validation-fraction 0.3 --early-stopping --patience 2 --monitor val_accuracy --min-delta 0.01 "
     text += "--no-restore-best --seed 7 --threads 1"
     assert run("train", *text.split()).code == 0
@@ -101,6 +101,7 @@ def test_options_reach_the_estimator(run, folder):
         "epsilon": 1e-6,
         "momentum": 0.5,
         "centered": True,
+        "eps_in_sqrt": True,
         "l2": 0.001,
         "ema": 0.75,
         "validation_fraction": 0.3,
