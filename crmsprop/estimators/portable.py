@@ -12,12 +12,17 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from crmsprop.errors import shown
 from crmsprop.estimators.fine_tuning import FineTunable
 from crmsprop.estimators.inputs import computing_dtype
-from crmsprop.nn import Loss, SoftmaxCrossEntropy
+from crmsprop.nn import BinaryCrossEntropy, Loss, PoissonDeviance, SoftmaxCrossEntropy
 from crmsprop.persistence import export_onnx, export_safetensors, import_weights
 from crmsprop.training import new_history
 
-#: Kinds of targets whose predictions a model in ONNX can make, and how: classes, and numbers that are the outputs.
-EXPORTED = {"classes": SoftmaxCrossEntropy, "column": Loss, "columns": Loss}
+#: What predicts each kind of targets as a model in ONNX does, and the link there between outputs and predictions.
+EXPORTED: dict[str, tuple[type[Loss], str | None]] = {
+    "classes": (SoftmaxCrossEntropy, None),  # a softmax, which belongs to the labels
+    "labels": (BinaryCrossEntropy, "sigmoid"),
+    **dict.fromkeys(("column", "columns"), (Loss, None)),
+    **dict.fromkeys(("count", "counts"), (PoissonDeviance, "exp")),
+}
 
 
 class PortableNetwork(FineTunable):
@@ -106,9 +111,9 @@ class PortableNetwork(FineTunable):
         """Write the fitted network as a model in ONNX (opset 17, float32), for batches of any size.
 
         Its input ``X`` has the shape (n, n_features), or (n, height, width, channels) for images, and is uint8 where
-        `fit` saw uint8: the scaling by 1/255 is a part of the model. It has the outputs ``label`` and
-        ``probabilities``, what `predict` and `predict_proba` return; that of a regressor has ``outputs``, of shape
-        (n, n_outputs). Needs the extra ``onnx``.
+        `fit` saw uint8: the scaling by 1/255 is a part of the model, and so is the mean over an image and its mirror
+        image where `flip_predictions` is on. It has the outputs ``label`` and ``probabilities``, what `predict` and
+        `predict_proba` return; that of a regressor has ``outputs``, of shape (n, n_outputs). Needs the extra ``onnx``.
 
         Parameters
         ----------
@@ -120,24 +125,23 @@ class PortableNetwork(FineTunable):
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If a layer is of a class of one's own, a loss of one's own has a `predict` of its own, the labels are
-            neither numbers nor text, or the targets were several labels a sample or counts.
+            If a layer is of a class of one's own, a loss of one's own has a `predict` of its own, or the labels are
+            neither numbers nor text.
         MissingExtraError
             If onnx is not installed.
         OSError
             If the file cannot be written.
         """
         check_is_fitted(self)
-        if self._target_kind not in EXPORTED:
-            raise TypeError(
-                "export_onnx knows classifiers of one label a sample, and regressors without a log link, "
-                f"got a {type(self).__name__} for {self._target_kind}"
-            )
-        if type(self._loss()).predict is not EXPORTED[self._target_kind].predict:
+        alike, link = EXPORTED[self._target_kind]
+        if type(self._loss()).predict is not alike.predict:
             raise TypeError(f"loss must predict as crmsprop's own do to be exported, got {self.loss!r:.100}")
         dtype = "uint8" if self._fitted_on_uint8 else "float32"
         scale = 1 / 255 if self._fitted_on_uint8 and self._image_shape else 1.0
-        export_onnx(self.network_, path, classes=getattr(self, "classes_", None), input_dtype=dtype, scale=scale)
+        classes = self.classes_ if self._target_kind == "classes" else None
+        export_onnx(
+            self.network_, path, classes=classes, link=link, input_dtype=dtype, scale=scale, flip=self.flip_predictions
+        )
 
     def export_safetensors(self, path: str | os.PathLike[str]) -> None:
         """Write the weights of the fitted network as a torch model of the same architecture has them.

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from crmsprop.errors import check_choice, check_real
+from crmsprop.errors import check_bool, check_choice, check_real
 from crmsprop.files import write_file
 from crmsprop.nn import Network
 from crmsprop.persistence.onnx_graph import Array, Graph
@@ -17,8 +17,10 @@ def export_onnx(
     path: str | os.PathLike[str],
     *,
     classes: Any = None,
+    link: str | None = None,
     input_dtype: str = "float32",
     scale: float = 1.0,
+    flip: bool = False,
 ) -> None:
     """Write a network as a model in ONNX: opset 17, in float32, for batches of any size; needs the extra ``onnx``.
 
@@ -33,18 +35,24 @@ def export_onnx(
         An existing file is replaced.
     classes : array-like of shape (n_outputs,) or None, default=None
         Labels of the outputs: the model has then the outputs ``label``, shape (n,), and ``probabilities``, shape
-        (n, n_outputs), a softmax. None for one output, ``outputs``, that of the network.
+        (n, n_outputs), a softmax. None for what `link` says.
+    link : {"sigmoid", "exp"} or None, default=None
+        Without `classes`: None for one output, ``outputs``, that of the network; "exp" for its exponential, the means
+        of a log link; "sigmoid" for ``probabilities``, and ``label``, 1 where they are above a half and else 0.
     input_dtype : {"float32", "uint8"}, default="float32"
         Of X.
     scale : float, default=1.0
         Factor on X that is a part of the model, in (0, inf).
+    flip : bool, default=False
+        Whether the network's output is the mean of those for an image and for its mirror image, left for right.
 
     Raises
     ------
     TypeError
         If a layer is of a class of one's own, or the labels are neither numbers nor text.
     ValueError
-        If a parameter is out of its range, a weight is not finite in float32, or there is not a label for each output.
+        If a parameter is out of its range, a weight is not finite in float32, there is not a label for each output, or
+        what is to be flipped is no image.
     MissingExtraError
         If onnx is not installed.
     OSError
@@ -63,16 +71,41 @@ def export_onnx(
     """
     check_choice("input_dtype", input_dtype, ("float32", "uint8"))
     check_real("scale", scale, "(0, inf)")
+    _check_link(link, classes)
+    _check_flip(flip, network)
     graph = Graph()
     x = _scaled(graph, input_dtype, scale)
+    x = _mean_of_both(graph, network, x) if flip else _output(graph, network, x)
+    inputs = [graph.value("X", input_dtype, network.input_shape)]
+    outputs = _linked(graph, network, x, link) if classes is None else _labelled(graph, network, x, classes)
+    write_file(path, graph.bytes_of_model(inputs, outputs))
+
+
+def _check_link(link: str | None, classes: Any) -> None:
+    if link is not None and check_choice("link", link, ("sigmoid", "exp")) and classes is not None:
+        raise ValueError(f"link must be None where there are classes, whose link is the softmax, got {link!r}")
+
+
+def _check_flip(flip: bool, network: Network) -> None:
+    if check_bool("flip", flip) and len(network.input_shape) != 3:
+        raise ValueError(f"flip must be False unless samples are images, got True for the shape {network.input_shape}")
+
+
+def _output(graph: Graph, network: Network, x: str) -> str:
+    """What the network makes of x."""
     if len(network.input_shape) == 3:
         x = graph.add("Transpose", x, perm=TO_CHANNELS_FIRST)
     x = add_layers(graph, network.layers, Site("", network.input_shape, network.arena.views), x)
-    if len(network.output_shape) == 3:
-        x = graph.add("Transpose", x, perm=TO_CHANNELS_LAST)
-    inputs = [graph.value("X", input_dtype, network.input_shape)]
-    outputs = _raw(graph, network, x) if classes is None else _labelled(graph, network, x, classes)
-    write_file(path, graph.bytes_of_model(inputs, outputs))
+    return graph.add("Transpose", x, perm=TO_CHANNELS_LAST) if len(network.output_shape) == 3 else x
+
+
+def _mean_of_both(graph: Graph, network: Network, x: str) -> str:
+    """Images and their mirror images go through the network as one batch, so that its weights stand there once."""
+    columns = graph.constant("mirrored_columns", np.arange(network.input_shape[1])[::-1])
+    both = graph.add("Concat", x, graph.add("Gather", x, columns, axis=2), axis=0)
+    shape = graph.constant("of_both", np.array([2, -1, *network.output_shape], np.int64))
+    apart = graph.add("Reshape", _output(graph, network, both), shape)
+    return graph.add("ReduceMean", apart, axes=[0], keepdims=0)
 
 
 def _scaled(graph: Graph, input_dtype: str, scale: float) -> str:
@@ -80,9 +113,20 @@ def _scaled(graph: Graph, input_dtype: str, scale: float) -> str:
     return x if scale == 1 else graph.add("Mul", x, graph.weight("scale", scale))
 
 
-def _raw(graph: Graph, network: Network, x: str) -> list[Any]:
-    graph.add("Identity", x, output="outputs")
+def _linked(graph: Graph, network: Network, x: str, link: str | None) -> list[Any]:
+    if link == "sigmoid":
+        return _several_labels(graph, network, x)
+    graph.add("Exp" if link else "Identity", x, output="outputs")
     return [graph.value("outputs", "float32", network.output_shape)]
+
+
+def _several_labels(graph: Graph, network: Network, x: str) -> list[Any]:
+    probabilities = graph.add("Sigmoid", x, output="probabilities")
+    likely = graph.add("Greater", probabilities, graph.weight("half", 0.5))
+    graph.add("Cast", likely, to=7, output="label")  # TensorProto.INT64
+    return [
+        graph.value(name, kind, network.output_shape) for name, kind in (("label", "int64"), (probabilities, "float32"))
+    ]
 
 
 def _labelled(graph: Graph, network: Network, x: str, classes: Any) -> list[Any]:

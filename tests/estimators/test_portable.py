@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from weight_cases import GOLDEN, TORCH
 
 import crmsprop
-from crmsprop import CNNClassifier, MLPClassifier, NetworkClassifier
+from crmsprop import CNNClassifier, CNNRegressor, MLPClassifier, NetworkClassifier
 from crmsprop.datasets import load_digits
 from crmsprop.errors import FileFormatError
 from crmsprop.files import write_safetensors
@@ -159,16 +159,17 @@ def test_what_is_not_fitted_is_not_exported(tmp_path, act):
         getattr(MLPClassifier(), act)(tmp_path / "file")
 
 
-def run(path, X):
+def run(path, X, *outputs):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return session.run(["label", "probabilities"], {"X": X})
+    assert [one.name for one in session.get_outputs()] == list(outputs)
+    return session.run(list(outputs), {"X": X})
 
 
 def assert_same_as_onnxruntime(path, model, X):
     model.export_onnx(path)
-    label, probabilities = run(path, X)
+    label, probabilities = run(path, X, "label", "probabilities")
     np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=1e-5)
     assert label.tolist() == model.predict(X).tolist()
     assert len(np.unique(label)) > 1
@@ -205,3 +206,35 @@ def test_rows_in_onnxruntime(tmp_path, dtype):
     X = (X.reshape(len(X), -1) // 16).astype(dtype)
     model = MLPClassifier((8,), max_epochs=2, random_state=0).fit(X, y)
     assert_same_as_onnxruntime(tmp_path / "model.onnx", model, X)
+
+
+@pytest.mark.parametrize("flip_predictions", [False, True])
+def test_several_labels_in_onnxruntime(tmp_path, flip_predictions):
+    """What a digit is not: even, and above 4."""
+    (X, y), _ = load_digits()
+    model = CNNClassifier((4,), dense_units=(), max_epochs=1, random_state=0, flip_predictions=flip_predictions)
+    model.fit(X, np.stack([y % 2, y < 5], axis=1).astype(int))
+    assert_same_as_onnxruntime(tmp_path / "model.onnx", model, X[:200].reshape(200, 8, 8, 1))
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_numbers_and_counts_in_onnxruntime(tmp_path, loss, columns):
+    (X, y), _ = load_digits()
+    targets = np.stack([y, 9 - y], axis=1)[:, :columns].squeeze().astype(float)
+    model = CNNRegressor((4,), dense_units=(), loss=loss, max_epochs=1, random_state=0).fit(X, targets)
+    model.export_onnx(tmp_path / "model.onnx")
+    (outputs,) = run(tmp_path / "model.onnx", X.reshape(len(X), 8, 8, 1), "outputs")
+    predicted = model.predict(X).reshape(len(X), columns)
+    np.testing.assert_allclose(outputs, predicted, rtol=1e-5, atol=1e-5)
+    assert np.ptp(outputs) > 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_the_mean_over_mirror_images_in_onnxruntime(tmp_path, dtype):
+    (X, y), _ = load_digits()
+    X = X[:, :, :7].reshape(len(X), 8, 7, 1).astype(dtype)
+    model = CNNClassifier((4,), dense_units=(8,), max_epochs=1, random_state=0, flip_predictions=True).fit(X, y)
+    assert_same_as_onnxruntime(tmp_path / "model.onnx", model, X)
+    single = model.set_params(flip_predictions=False).predict_proba(X)
+    assert np.abs(single - run(tmp_path / "model.onnx", X, "label", "probabilities")[1]).max() > 1e-3

@@ -157,6 +157,27 @@ def test_labels_that_are_true_or_false(path):
     assert label.dtype == np.bool_
 
 
+def test_links(path):
+    made = disturbed([Dense(2)], (4,))
+    x = np.random.default_rng(1).normal(size=(20, 4)).astype(np.float32)
+    raw = outputs(made, x)
+    export_onnx(made, path, link="exp")
+    np.testing.assert_allclose(session(path).run(["outputs"], {"X": x})[0], np.exp(raw), rtol=1e-5)
+    export_onnx(made, path, link="sigmoid")
+    label, probabilities = session(path).run(["label", "probabilities"], {"X": x})
+    np.testing.assert_allclose(probabilities, 1 / (1 + np.exp(-raw)), atol=1e-6)
+    np.testing.assert_array_equal(label, (raw > 0).astype(np.int64), strict=True)
+
+
+@pytest.mark.parametrize("layers", [[Conv2D(2, 3), Flatten(), Dense(3)], [Conv2D(2, 3)]])
+def test_the_mean_over_an_image_and_its_mirror_image(path, layers):
+    made = disturbed(layers, (4, 5, 2))
+    export_onnx(made, path, flip=True)
+    x = np.random.default_rng(1).normal(size=(6, 4, 5, 2)).astype(np.float32)
+    (got,) = session(path).run(None, {"X": x})
+    np.testing.assert_allclose(got, (outputs(made, x) + outputs(made, x[:, :, ::-1].copy())) / 2, atol=1e-5)
+
+
 @pytest.mark.parametrize("input_dtype", ["uint8", "float32"])
 def test_scaled_input(path, input_dtype):
     made = disturbed([Dense(2)], (4,))
@@ -188,6 +209,14 @@ def test_layers_of_ones_own(path, layers):
         ({"input_dtype": "int8"}, ValueError, "input_dtype must be one of 'float32', 'uint8', got 'int8'"),
         ({"scale": 0}, ValueError, "scale must be in (0, inf), got 0"),
         ({"scale": "1"}, TypeError, "scale must be a number in (0, inf), got '1'"),
+        ({"link": "softmax"}, ValueError, "link must be one of 'sigmoid', 'exp', got 'softmax'"),
+        (
+            {"link": "exp", "classes": ["a", "b"]},
+            ValueError,
+            "link must be None where there are classes, whose link is the softmax, got 'exp'",
+        ),
+        ({"flip": 1}, TypeError, "flip must be True or False, got 1"),
+        ({"flip": True}, ValueError, "flip must be False unless samples are images, got True for the shape (2,)"),
         ({"classes": ["a"]}, ValueError, "classes must have a label for each output, shape (2,), got (1,)"),
         ({"classes": [["a", "b"]]}, ValueError, "classes must have a label for each output, shape (2,), got (1, 2)"),
         ({"classes": [1j, 2]}, TypeError, "classes must be text, booleans, floats or integers below 2**63"),
