@@ -51,7 +51,7 @@ def conv(images, size, channels, filters, kernel=3, padding=0, pool=1, relu=True
     argmax = np.empty(out.shape, np.uint8) if pool > 1 else None
     dx, dweight, dbias = None if first else np.empty_like(x), np.empty_like(weight), np.empty(filters, F32)
     scratch = np.zeros(kernels.conv2d_scratch(x.shape, weight.shape, geometry, F32, True, 1), F32)
-    forward = (x, weight, dbias * 0, out, argmax, geometry, scratch, 1)
+    forward = (x, weight, np.zeros(filters, F32), out, argmax, geometry, scratch, 1)
     kernels.conv2d_forward(*forward)
     backward = (x, weight, out, normal(*out.shape), argmax, dx, dweight, dbias, geometry, scratch, 1)
     products = out.size * pool * pool * weight[..., 0].size
