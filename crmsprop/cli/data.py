@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crmsprop.cli.folders import read_folder, read_whole_folder
 from crmsprop.cli.npz import read_npz, read_whole_npz
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.targets import CLASSES, Targets
@@ -77,11 +78,12 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--data",
         default="digits",
-        metavar="NAME|FILE.npz",
+        metavar="NAME|FOLDER|FILE.npz",
         help='"digits": 1,797 scanned digits that come with scikit-learn and need no network; "cifar10": 60,000 colour '
-        "photographs; or a file by numpy.savez with the arrays X and y, and perhaps X_test and y_test (without them, a "
-        "fifth of each class is held out as the test set). X has shape (n, height, width[, channels]) or "
-        "(n, features); uint8 images are scaled to 0..1, everything else is taken as it is (default: digits)",
+        'photographs; a folder with a folder of pictures for each class (extra "images"), or with two folders of such, '
+        "train and test; or a file by numpy.savez with the arrays X and y, and perhaps X_test and y_test. Without test "
+        "data a fifth of each class is held out. X has shape (n, height, width[, channels]) or (n, features); uint8 "
+        "images are scaled to 0..1, everything else is taken as it is (default: digits)",
     )
     group.add_argument(
         "--image-shape",
@@ -89,7 +91,9 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         nargs="+",
         metavar="N",
-        help="height, width and perhaps channels, where the rows of FILE.npz hold images (default: rows are rows)",
+        help="height, width and perhaps channels: what the pictures in FOLDER are resized to, whatever their "
+        "proportions (default: the size that all of them have, or that the model takes); or what the rows of FILE.npz "
+        "hold (default: rows are rows)",
     )
     group.add_argument(
         "--data-home",
@@ -117,8 +121,10 @@ def add_part_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_part(options: argparse.Namespace, targets: Targets = CLASSES) -> Labelled:
-    """Return the part of the data that the options name; `targets` is what y has to hold.
+def load_part(
+    options: argparse.Namespace, targets: Targets = CLASSES, image_shape: tuple[int, ...] | None = None
+) -> Labelled:
+    """Return the part of the data that the options name; parameters as those of `load_data`.
 
     Raises
     ------
@@ -129,33 +135,58 @@ def load_part(options: argparse.Namespace, targets: Targets = CLASSES) -> Labell
         _check_flags(options)
         X, y = read_whole_npz(Path(options.data), targets)
         return Labelled(options.data, "all", _as_images(X, options.shape_of_rows), y)
-    data = load_data(options, targets)
+    if options.part == "all" and _is_folder(options.data):
+        _check_flags(options)
+        return Labelled(options.data, "all", *read_whole_folder(options, targets, image_shape))
+    data = load_data(options, targets, image_shape)
     parts = {"train": (data.X, data.y), "test": (data.X_test, data.y_test)}
     if options.part != "all":
         return Labelled(data.name, options.part, *parts[options.part])
     return Labelled(data.name, "all", *(np.concatenate(both) for both in zip(*parts.values(), strict=True)))
 
 
-def load_data(options: argparse.Namespace, targets: Targets = CLASSES) -> Data:
-    """Return the data that the options name; `targets` is what y has to hold.
+def load_data(
+    options: argparse.Namespace, targets: Targets = CLASSES, image_shape: tuple[int, ...] | None = None
+) -> Data:
+    """Return the data that the options name.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    targets : Targets
+        What y has to hold.
+    image_shape : tuple of int or None
+        Of the images that a model takes: pictures get it, unless the options name another.
 
     Raises
     ------
     UsageError
         If they name nothing that we know, or images of a shape that the rows do not have.
-    FileFormatError, OSError, MissingExtraError
+    FileFormatError, OSError, MemoryError, MissingExtraError
         If the data cannot be read or had.
     """
     name: str = options.data
     _check_flags(options)
+    if _is_folder(name):
+        return Data(name, *_flat(read_folder(options, targets, image_shape)), targets)
     if name in NAMED:
         train, test = NAMED[name](options)
     elif name.endswith(".npz"):
         train, test = read_npz(Path(name), targets)
     else:
-        raise UsageError(f"--data must be {', '.join(NAMED)} or the path of an .npz file, got {name!r}")
+        kinds = f"{', '.join(NAMED)}, a folder with a folder of pictures for each class, or the path of an .npz file"
+        raise UsageError(f"--data must be {kinds}, got {name!r}")
     X, X_test = (_as_images(part[0], options.shape_of_rows) for part in (train, test))
     return Data(name, X, train[1], X_test, test[1], targets)
+
+
+def _is_folder(name: str) -> bool:
+    return name not in NAMED and not name.endswith(".npz") and Path(name).is_dir()
+
+
+def _flat(split: Split) -> tuple[Array, Array, Array, Array]:
+    (X, y), (X_test, y_test) = split
+    return X, y, X_test, y_test
 
 
 def _check_flags(options: argparse.Namespace) -> None:

@@ -33,6 +33,8 @@ examples:
       On the test part of the digits, as "crmsprop train" does.
   crmsprop evaluate --data cifar10 --confusion mistakes.png model.crms
       On the test part of CIFAR-10, with a picture of what is taken for what.
+  crmsprop evaluate --data photos/new --part all model.crms
+      On all pictures in a folder with a folder for each class.
   crmsprop evaluate --data new.npz --part all model.crms
       On all samples of a file by numpy.savez("new.npz", X=images, y=labels).
 """
@@ -79,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     model = load_model(options.file).set_params(**given_parameters(options))
     if options.confusion is not None:
         _check_confusion(options.confusion, model)
-    data = load_part(options, targets_of(model))
+    data = load_part(options, targets_of(model), model.image_shape_)
     found = assess(model, data, options.quiet)
     if options.confusion is not None:
         _draw(options.confusion, model, data, found)

@@ -49,6 +49,8 @@ examples:
       The default network on the digits.
   crmsprop find-lr --data cifar10 --model reference --steps 300
       The reference program on CIFAR-10, in smaller steps.
+  crmsprop find-lr --data photos --image-shape 64 64
+      Pictures of your own, a folder a class.
   crmsprop find-lr --data mine.npz --batch-size 128 --max-learning-rate 1
       Data of your own, with the batch size that the training will have.
 

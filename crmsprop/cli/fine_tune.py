@@ -24,6 +24,8 @@ EXAMPLES = """\
 examples:
   crmsprop fine-tune --data pets.npz crmsprop-run/model.crms
       A new output layer for the classes of pets.npz, on the features of the model.
+  crmsprop fine-tune --data pets crmsprop-run/model.crms
+      The same with pictures, pets/cat/1.jpg; they are resized to what the model takes.
   crmsprop fine-tune --data pets.npz --unfreeze-after 5 --epochs 20 model.crms
       From the sixth epoch on all layers learn.
   crmsprop fine-tune --data more.npz --freeze none --keep-head --learning-rate 1e-4 model.crms
@@ -63,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     """
     require_matplotlib()
     model = load_model(options.file).set_params(**given_parameters(options))
-    data = load_data(options, targets_of(model))
+    data = load_data(options, targets_of(model), model.image_shape_)
     with output_folder(options.output, "crmsprop-fine-tuned") as folder:
         how = {"freeze": options.freeze, "unfreeze_after": options.unfreeze_after, "reset_head": not options.keep_head}
         interrupted = watched_fit(model, lambda: model.fine_tune(data.X, data.y, **how), data, options.quiet)

@@ -244,7 +244,7 @@ def flag_of(parameter: str) -> str:
 
 def with_flags(message: str) -> str:
     """Return an error message about a parameter as one about the option that sets it."""
-    flags = {option.parameter: _flag(option) for option in ALL}
+    flags = {"image_shape": "--image-shape", **{option.parameter: _flag(option) for option in ALL}}
     return re.sub(r"^(\w+)(?=(\[\d+\])? must )", lambda name: flags.get(name[1], name[1]), message)
 
 

@@ -21,18 +21,18 @@ PART = 4096
 
 DESCRIPTION = """\
 Predicts with a trained model, and prints the most probable classes of each sample
-with their probabilities, or the numbers that a regressor expects. A picture has to
-have the size that the model was trained on, or is resized with --resize; colours
-become grey where the model takes grey, and transparency is dropped. Of a picture
-with several frames the first one is taken.
+with their probabilities, or the numbers that a regressor expects. A picture is
+turned and resized as those of a folder are for "crmsprop train"; colours become grey
+where the model takes grey, and transparency is dropped. Of a picture with several
+frames the first one is taken.
 """
 
 EXAMPLES = """\
 examples:
   crmsprop predict crmsprop-run/model.crms cat.png dog.jpg
       Two pictures.
-  crmsprop predict --resize --top 1 model.crms photos/*.jpg
-      Pictures of any size, and only the most probable class of each.
+  crmsprop predict --top 1 model.crms photos/*.jpg
+      Only the most probable class of each.
   crmsprop predict --csv model.crms new.npz > predictions.csv
       The samples in the array X of new.npz, as CSV with all digits.
 """
@@ -65,9 +65,11 @@ def add_parser(subparsers: Any) -> None:
 def _add_picture_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("pictures")
     group.add_argument(
-        "--resize",
-        action="store_true",
-        help="resize pictures to what the model takes, whatever their proportions (default: refuse other sizes)",
+        "--no-resize",
+        dest="resize",
+        action="store_false",
+        help="refuse pictures of another size than the model takes (default: they are resized, whatever their "
+        "proportions)",
     )
     group.add_argument(
         "--scale",

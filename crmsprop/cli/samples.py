@@ -8,7 +8,7 @@ import numpy as np
 from crmsprop.cli.npy import Array, read_npy
 from crmsprop.cli.npz import read_arrays
 from crmsprop.cli.parser import UsageError
-from crmsprop.cli.pictures import read_picture
+from crmsprop.datasets.pictures import MODES, measure_picture, read_picture
 from crmsprop.errors import FileFormatError
 
 
@@ -55,7 +55,9 @@ def read_samples(path: Path, model: Any, resize: bool, scale: float | None) -> S
         X = _checked(path, read_npy(path) if path.suffix.lower() == ".npy" else _read_npz(path))
         return Samples([f"{path}[{i}]" for i in range(len(X))], X)
     _check_takes_pictures(path, model, scale)
-    picture = read_picture(path, model.image_shape_, resize)[None]
+    if not resize:
+        _check_size(path, model.image_shape_)
+    picture = read_picture(path, model.image_shape_)[None]
     return Samples([str(path)], picture if scale is None else picture * scale)
 
 
@@ -63,11 +65,21 @@ def _check_takes_pictures(path: Path, model: Any, scale: float | None) -> None:
     if model.image_shape_ is None:
         rule = f"{path}: the model takes rows of {model.n_features_in_} numbers, no pictures"
         raise UsageError(f"{rule}: give an .npy or .npz file")
+    if model.image_shape_[2] not in MODES:
+        rule = f"{path}: pictures have 1, 3 or 4 channels, the model takes {model.image_shape_[2]}"
+        raise UsageError(f"{rule}: give an .npy or .npz file")
     if model._fitted_on_uint8 and scale is not None:
         raise UsageError("--scale is for models that were trained on other numbers than uint8; this one scales itself")
     if not model._fitted_on_uint8 and scale is None:
         rule = "the model was trained on other numbers than the 0..255 of a picture"
         raise UsageError(f"{rule}: give --scale, such as 0.00392157 where they were divided by 255")
+
+
+def _check_size(path: Path, image_shape: tuple[int, int, int]) -> None:
+    height, width, _ = measure_picture(path)
+    if (height, width) != image_shape[:2]:
+        got = f"{path} has {width} x {height} pixels, width first"
+        raise UsageError(f"{got}, the model takes {image_shape[1]} x {image_shape[0]}: leave out --no-resize")
 
 
 def _read_npz(path: Path) -> Array:

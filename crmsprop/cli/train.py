@@ -36,6 +36,8 @@ examples:
       The same with dense layers only.
   crmsprop train --data cifar10 --model reference
       The reference program on CIFAR-10, downloaded if need be.
+  crmsprop train --data photos --image-shape 64 64
+      Pictures of your own, photos/cat/1.jpg, photos/dog/2.png, ..., resized to 64 x 64.
   crmsprop train --data mine.npz --epochs 20 --early-stopping --output mine
       Images of your own, as numpy.savez("mine.npz", X=images, y=labels) writes them.
   crmsprop train --schedule "step:factor=0.5,every=10*inverse-time:decay=1e-6"
@@ -47,7 +49,10 @@ examples:
   crmsprop train --resume crmsprop-run
       Go on with a run that was killed or interrupted.
 
-then, in Python:
+then:
+  crmsprop predict crmsprop-run/model.crms picture.jpg
+
+or, in Python:
   model = crmsprop.load("crmsprop-run/model.crms")
   model.predict(X)
 """

@@ -65,6 +65,8 @@ examples:
       30 combinations, drawn by chance.
   crmsprop tune --param "schedule=constant,cosine,step:factor=0.5,every=10"
       Three schedules.
+  crmsprop tune --data photos --image-shape 64 64 --param dropout=0,0.3,0.5
+      For pictures of your own, a folder a class.
   crmsprop tune --scheduler tcp://10.0.0.1:8786 --param rho=0.8,0.9,0.95,0.99
       On the workers of a dask.distributed cluster.
 """

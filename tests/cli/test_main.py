@@ -85,7 +85,7 @@ def test_arguments_of_the_process(monkeypatch, capsys):
         (["train", "digits"], 'unknown digits (see "crmsprop train --help")'),
         (["train", "--epochs", "many"], "argument --epochs: invalid int value: 'many' (see \"crmsprop train --help\")"),
         (["train", "--model", "vgg"], "argument --model: invalid choice: 'vgg'"),
-        (["train", "--data", "digit"], "--data must be digits, cifar10 or the path of an .npz file, got 'digit'"),
+        (["train", "--data", "digit"], "--data must be digits, cifar10, a folder with a folder of pictures"),
         (["train", "--data", "cifar10", "--data-home", "none", "--no-download"], "no CIFAR-10 in data_home='none'"),
         (["train", "--model", "mlp", "--filters", "3"], "--filters does not apply to --model mlp"),
         (["train", "--hidden-layer-sizes", "3"], "--hidden-layer-sizes does not apply to --model cnn"),

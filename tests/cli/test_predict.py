@@ -88,13 +88,13 @@ def test_two_classes_have_two_columns(run, folder, images):
     assert run("predict", "--top", 3, "m.crms", "a.npy").error() == "--top must be at most 2, got 3"
 
 
-def test_another_size_is_resized_only_if_asked(run, model_file, trained, digits, folder):
+def test_another_size_is_resized_unless_that_is_refused(run, model_file, trained, digits, folder):
     large = np.kron(digits[0][..., 0], np.ones((5, 5), np.uint8))  # each pixel as 5 x 5
     Image.fromarray(large[:, :35]).save(folder / "large.png")
-    message = "large.png has 35 x 40 pixels, width first, the model takes 8 x 8: give --resize to resize it"
-    assert run("predict", model_file, "large.png").error() == message
+    message = "large.png has 35 x 40 pixels, width first, the model takes 8 x 8: leave out --no-resize"
+    assert run("predict", "--no-resize", model_file, "large.png").error() == message
     Image.fromarray(large).save(folder / "large.png")
-    _, row = table(run("predict", "--resize", "--top", 1, model_file, "large.png"))
+    _, row = table(run("predict", "--top", 1, model_file, "large.png"))
     assert row[1] == str(trained.predict(digits[:1])[0])
 
 
@@ -125,6 +125,13 @@ def test_a_model_of_rows_takes_arrays_only(run, folder, pictures):
     np.save(folder / "a.npy", np.array([[0.2, 0.3]]))
     assert run("predict", "m.crms", "a.npy").code == 0
     message = "0.png: the model takes rows of 2 numbers, no pictures: give an .npy or .npz file"
+    assert run("predict", "m.crms", "0.png").error() == message
+
+
+def test_channels_that_no_picture_has(run, folder, pictures):
+    X = np.zeros((4, 4, 4, 2), np.uint8)
+    CNNClassifier((2,), max_epochs=1, random_state=0).fit(X, [0, 1, 0, 1]).save(folder / "m.crms")
+    message = "0.png: pictures have 1, 3 or 4 channels, the model takes 2: give an .npy or .npz file"
     assert run("predict", "m.crms", "0.png").error() == message
 
 

@@ -31,9 +31,9 @@ from crmsprop.callbacks import Callback, Checkpoint, CSVLogger, ReduceOnPlateau
 from crmsprop.cli import resuming
 from crmsprop.cli.npz import read_npz, read_whole_npz
 from crmsprop.cli.parser import UsageError
-from crmsprop.cli.pictures import read_picture
 from crmsprop.cli.samples import read_samples
 from crmsprop.datasets import load_cifar10
+from crmsprop.datasets.pictures import measure_picture, read_picture
 from crmsprop.errors import DivergenceError, FileFormatError
 from crmsprop.nn import Dense, Network
 from crmsprop.persistence import import_weights, load_network, save_network
@@ -301,7 +301,8 @@ def pictures(folder):
 
 
 def read_pixels(path):
-    read_picture(path, (16, 20, 3), resize=False)
+    measure_picture(path)
+    read_picture(path, (16, 20, 3))
 
 
 def histories(folder):

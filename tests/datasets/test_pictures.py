@@ -11,13 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crmsprop.cli import pictures
-from crmsprop.cli.parser import UsageError
-from crmsprop.cli.pictures import read_picture
+from crmsprop.datasets import pictures
+from crmsprop.datasets.pictures import measure_picture, read_picture
 from crmsprop.errors import FileFormatError
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (5, 7, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return the current folder, which is empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def saved(path, array, **options):
@@ -27,26 +33,26 @@ def saved(path, array, **options):
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.ppm", "a.tiff"])
 def test_formats_that_lose_nothing(folder, name):
-    np.testing.assert_array_equal(read_picture(saved(name, COLOURS), (5, 7, 3), False), COLOURS)
+    np.testing.assert_array_equal(read_picture(saved(name, COLOURS), (5, 7, 3)), COLOURS)
 
 
 @pytest.mark.parametrize(("name", "error"), [("a.jpg", 60), ("a.webp", 60), ("a.gif", 60)])
 def test_formats_that_lose_something(folder, name, error):
     smooth = np.add.outer(np.arange(0, 160, 10), np.arange(0, 64, 4))[..., None].repeat(3, axis=2).astype(np.uint8)
-    got = read_picture(saved(name, smooth), smooth.shape, False)
+    got = read_picture(saved(name, smooth), smooth.shape)
     assert np.abs(got.astype(int) - smooth).max() < error
     assert np.corrcoef(got.ravel(), smooth.ravel())[0, 1] > 0.98
 
 
 def test_the_content_counts_and_not_the_name(folder):
     saved("a.png", COLOURS).rename("a.jpg")
-    np.testing.assert_array_equal(read_picture(Path("a.jpg"), (5, 7, 3), False), COLOURS)
+    np.testing.assert_array_equal(read_picture(Path("a.jpg"), (5, 7, 3)), COLOURS)
 
 
 def test_grey_and_colours_become_each_other(folder):
     grey = COLOURS[..., 0]
-    np.testing.assert_array_equal(read_picture(saved("g.png", grey), (5, 7, 3), False), grey[..., None].repeat(3, 2))
-    got = read_picture(saved("c.png", COLOURS), (5, 7, 1), False)
+    np.testing.assert_array_equal(read_picture(saved("g.png", grey), (5, 7, 3)), grey[..., None].repeat(3, 2))
+    got = read_picture(saved("c.png", COLOURS), (5, 7, 1))
     luminance = COLOURS @ [0.299, 0.587, 0.114]  # ITU-R 601-2
     assert got.shape == (5, 7, 1)
     np.testing.assert_allclose(got[..., 0], luminance, atol=1)
@@ -55,41 +61,65 @@ def test_grey_and_colours_become_each_other(folder):
 def test_transparency(folder):
     opacity = RNG.integers(0, 256, (5, 7, 1)).astype(np.uint8)
     path = saved("a.png", np.concatenate([COLOURS, opacity], axis=2))
-    np.testing.assert_array_equal(read_picture(path, (5, 7, 3), False), COLOURS)
-    np.testing.assert_array_equal(read_picture(path, (5, 7, 4), False)[..., 3:], opacity)
+    np.testing.assert_array_equal(read_picture(path, (5, 7, 3)), COLOURS)
+    np.testing.assert_array_equal(read_picture(path, (5, 7, 4))[..., 3:], opacity)
 
 
 def test_a_palette_with_transparency_is_read_without_a_warning(folder):
     image = Image.fromarray(COLOURS).quantize(8)
     image.save("p.png", transparency=bytes(range(8)))
     expected = np.asarray(image.convert("RGB"))
-    np.testing.assert_array_equal(read_picture(Path("p.png"), (5, 7, 3), False), expected)
+    np.testing.assert_array_equal(read_picture(Path("p.png"), (5, 7, 3)), expected)
 
 
 def test_the_first_frame_is_taken(folder):
     frames = [Image.fromarray(np.full((4, 4), value, np.uint8)) for value in (10, 200)]
     frames[0].save("a.gif", save_all=True, append_images=frames[1:])
-    assert (read_picture(Path("a.gif"), (4, 4, 1), False) == 10).all()
+    assert (read_picture(Path("a.gif"), (4, 4, 1)) == 10).all()
 
 
 def test_a_photograph_that_was_held_sideways_is_turned(folder):
     exif = Image.Exif()
     exif[0x0112] = 6  # rotate 90 degrees clockwise to see it upright
     path = saved("a.png", COLOURS, exif=exif)
-    np.testing.assert_array_equal(read_picture(path, (7, 5, 3), False), np.rot90(COLOURS, -1))
+    np.testing.assert_array_equal(read_picture(path, (7, 5, 3)), np.rot90(COLOURS, -1))
 
 
 def test_resizing_means_over_what_falls_together(folder):
     """A tenth of the size: the centre of each block of constant colour keeps it."""
     blocks = np.kron(np.array([[0, 250], [100, 50]], np.uint8), np.ones((40, 40), np.uint8))
-    got = read_picture(saved("a.png", blocks), (8, 8, 1), True)[..., 0]
+    got = read_picture(saved("a.png", blocks), (8, 8, 1))[..., 0]
     np.testing.assert_array_equal(got[[1, 1, 6, 6], [1, 6, 1, 6]], [0, 250, 100, 50])
-    assert read_picture(Path("a.png"), (3, 9, 3), True).shape == (3, 9, 3)
+    assert read_picture(Path("a.png"), (3, 9, 3)).shape == (3, 9, 3)
 
 
-def test_channels_that_no_picture_has(folder):
-    with pytest.raises(UsageError, match=r"pictures have 1, 3 or 4 channels, the model takes 2: give an \.npy file"):
-        read_picture(saved("a.png", COLOURS), (5, 7, 2), False)
+def test_a_large_photograph_is_decoded_at_a_fraction_of_its_size(folder):
+    """Smooth, so that its value at a place is known however it was resized: red grows to the right, green downwards."""
+    right, down = np.meshgrid(np.linspace(0, 255, 1200), np.linspace(0, 255, 900))
+    large = np.stack([right, down, np.zeros_like(right)], axis=2).astype(np.uint8)
+    exif = Image.Exif()
+    saved("a.jpg", large, quality=95)
+    exif[0x0112] = 6
+    saved("sideways.jpg", large, quality=95, exif=exif)
+    places = (np.arange(16) + 0.5) / 16 * 255
+    expected = np.stack([*np.meshgrid(places, places), np.zeros((16, 16))], axis=2)
+    np.testing.assert_allclose(read_picture(Path("a.jpg"), (16, 16, 3)), expected, atol=4)
+    np.testing.assert_allclose(read_picture(Path("sideways.jpg"), (16, 16, 3)), np.rot90(expected, -1), atol=4)
+
+
+@pytest.mark.parametrize(
+    ("mode", "channels"),
+    [("1", 1), ("L", 1), ("LA", 1), ("P", 3), ("PA", 3), ("RGB", 3), ("RGBA", 3), ("CMYK", 3), ("YCbCr", 3)],
+)
+def test_the_head_tells_size_and_colours(folder, mode, channels):
+    Image.fromarray(COLOURS).convert(mode).save("a.tiff")
+    assert measure_picture(Path("a.tiff")) == (5, 7, channels)
+
+
+def test_the_head_tells_that_it_was_held_sideways(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert measure_picture(saved("a.jpg", COLOURS, exif=exif)) == (7, 5, 3)
 
 
 # files that are damaged or mean harm
@@ -100,13 +130,13 @@ def test_channels_that_no_picture_has(folder):
 )
 def test_more_than_8_bits_are_not_cut_off(folder, array):
     with pytest.raises(FileFormatError, match="it must have 8 bits a channel, got Pillow's mode"):
-        read_picture(saved("a.tiff", array), (5, 7, 1), False)
+        read_picture(saved("a.tiff", array), (5, 7, 1))
 
 
 def refused(content, message=""):
     Path("bad.png").write_bytes(content)
     with pytest.raises(FileFormatError, match=rf"^bad\.png cannot be read: .*{message}"):
-        read_picture(Path("bad.png"), (5, 7, 3), True)
+        read_picture(Path("bad.png"), (5, 7, 3))
 
 
 def encoded(kind):
@@ -151,7 +181,7 @@ def test_a_part_that_is_larger_than_the_file_takes_no_memory(folder):
     Path("bad.png").write_bytes(content[:33] + b"\xff" * 4 + content[37:])  # Pillow would take 4 GB for it
     tracemalloc.start()
     with suppress(FileFormatError):
-        read_picture(Path("bad.png"), (64, 64, 3), False)
+        read_picture(Path("bad.png"), (64, 64, 3))
     assert tracemalloc.get_traced_memory()[1] < 50e6
     tracemalloc.stop()
 
@@ -159,9 +189,9 @@ def test_a_part_that_is_larger_than_the_file_takes_no_memory(folder):
 def test_the_limit_is_ours(folder, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_PIXELS", 34)
     with pytest.raises(FileFormatError, match="it must have at most 34 pixels, got 7 x 5"):
-        read_picture(saved("a.png", COLOURS), (5, 7, 3), True)
+        read_picture(saved("a.png", COLOURS), (5, 7, 3))
     monkeypatch.setattr(pictures, "MAX_PIXELS", 35)
-    assert read_picture(Path("a.png"), (5, 7, 3), True).shape == (5, 7, 3)
+    assert read_picture(Path("a.png"), (5, 7, 3)).shape == (5, 7, 3)
 
 
 def test_the_limit_of_webp_is_lower(folder, monkeypatch):
@@ -190,10 +220,10 @@ def test_damage_is_read_or_refused_and_nothing_else(folder, kind):
         damaged[places] = rng.integers(0, 256, len(places))
         Path("bad").write_bytes(damaged.tobytes())
         with suppress(FileFormatError):
-            assert read_picture(Path("bad"), (8, 8, 3), True).shape == (8, 8, 3)
+            assert read_picture(Path("bad"), (8, 8, 3)).shape == (8, 8, 3)
 
 
 def test_it_changes_nothing_in_pillow(folder):
     before = Image.MAX_IMAGE_PIXELS
-    read_picture(saved("a.png", COLOURS), (5, 7, 3), False)
+    read_picture(saved("a.png", COLOURS), (5, 7, 3))
     assert before == Image.MAX_IMAGE_PIXELS

@@ -1,0 +1,71 @@
+"""A data set of the user's own, from a folder of pictures."""
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from crmsprop.cli.parser import UsageError
+from crmsprop.cli.progress import progress, say
+from crmsprop.cli.targets import CLASSES, Targets
+from crmsprop.datasets.folder_listing import Listing, list_parts, skipped
+from crmsprop.datasets.image_folder import read_parts
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Pair = tuple[Array, Array]
+
+#: What a listing without pictures is.
+NONE = Listing([], [], [])
+
+
+def read_folder(
+    options: argparse.Namespace, targets: Targets, image_shape: tuple[int, ...] | None
+) -> tuple[Pair, Pair]:
+    """Return training and test data from the folder that --data names.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    targets : Targets
+        What the model predicts.
+    image_shape : tuple of int or None
+        Of the images, unless the options name another; None for the size that all pictures have.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds one class only, or the model predicts no classes.
+    FileFormatError, ValueError, MemoryError, OSError, MissingExtraError
+        As `load_image_folder`.
+    """
+    _check_classes(options, targets)
+    train, test = list_parts(options.data)
+    if len(set(train.labels)) < 2:
+        raise UsageError(f"--data must be a folder with two classes or more, got {options.data!r} with one")
+    return _read(train, test, options, image_shape)
+
+
+def read_whole_folder(options: argparse.Namespace, targets: Targets, image_shape: tuple[int, ...] | None) -> Pair:
+    """Return all pictures in the folder that --data names; parameters and errors as those of `read_folder`.
+
+    One class is enough.
+    """
+    _check_classes(options, targets)
+    train, test = list_parts(options.data, test_fraction=0)
+    both = Listing(train.paths + test.paths, train.labels + test.labels, train.others + test.others)
+    return _read(both, NONE, options, image_shape)[0]
+
+
+def _check_classes(options: argparse.Namespace, targets: Targets) -> None:
+    if targets is not CLASSES:
+        raise UsageError(f"--data must be an .npz file, got the folder {options.data!r}: its names are classes only")
+
+
+def _read(
+    train: Listing, test: Listing, options: argparse.Namespace, image_shape: tuple[int, ...] | None
+) -> tuple[Pair, Pair]:
+    if others := train.others + test.others:
+        say(skipped(others), options.quiet)
+    shape = image_shape if options.shape_of_rows is None else tuple(options.shape_of_rows)
+    with progress(len(train.paths) + len(test.paths), "picture", options.quiet) as advance:
+        return read_parts(train, test, shape, advance)

@@ -1,0 +1,188 @@
+"""Pictures of one's own: a folder that holds a folder for each class."""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crmsprop.datasets.folder_listing import Listing, list_parts, skipped
+from crmsprop.datasets.memory import available_bytes
+from crmsprop.datasets.pictures import MODES, measure_picture, read_picture
+from crmsprop.errors import FileFormatError, check_integer, shown, warn_user
+
+Part = tuple[NDArray[np.uint8], NDArray[np.str_]]
+
+#: Pictures that an error names.
+NAMED = 5
+
+
+def load_image_folder(
+    folder: str | os.PathLike[str],
+    image_shape: tuple[int, ...] | None = None,
+    test_fraction: float = 0.2,
+    random_state: Any = 0,
+) -> tuple[Part, Part]:
+    """Return the pictures in a folder as two pairs of images and labels; the class of each is its folder's name.
+
+    The folder holds a folder for each class, ``photos/cat/1.jpg``, and a share of each is held out. Or it holds two
+    folders, ``train`` and ``test`` (or ``val``, ``valid``, ``validation``), with folders for the classes in each; then
+    they are the two parts. Names that begin with a dot are skipped, and with a warning files that are no pictures by
+    their names; links are followed.
+
+    A picture is turned as its EXIF data say. Of several frames the first is taken, transparency is dropped, more than 8
+    bits a channel are refused.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Where the pictures are.
+    image_shape : tuple of int, default=None
+        Height and width, in pixels, to which pictures of another size are resized, without keeping their proportions;
+        and perhaps the channels, 1 for grey, 3 for colours or 4 with opacity. Without channels: 3, or 1 if no picture
+        has colours. None for the size that all of them have.
+    test_fraction : float, default=0.2
+        The share of each class that is held out, at least one picture and not all of them; 0 for none. It does nothing
+        where the folder has the two parts.
+    random_state : int, RandomState or None, default=0
+        What chooses the pictures to hold out, and shuffles the others.
+
+    Returns
+    -------
+    X_train : uint8 array of shape (n, height, width, channels)
+        The images, 0 to 255.
+    y_train : str array of shape (n,)
+        The names of their classes.
+    X_test : uint8 array of shape (n_test, height, width, channels)
+        The images that were held out.
+    y_test : str array of shape (n_test,)
+        The names of their classes.
+
+    Raises
+    ------
+    FileFormatError
+        If there are no classes, a class has no pictures or holds folders, or a picture is damaged, hostile or too
+        large. All are tried before the error names those that failed.
+    ValueError
+        If a parameter is out of its range, the pictures differ in size and `image_shape` is None, or a class has one
+        picture and a share is to be held out.
+    MemoryError
+        If the pixels would take more memory than there is. Nothing has been decoded then.
+    MissingExtraError
+        If Pillow is not installed.
+    OSError
+        If the folder cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> from crmsprop.datasets import load_image_folder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ["green", "red"]:
+    ...         pathlib.Path(folder, name).mkdir()
+    ...         for i in range(10):
+    ...             Image.new("RGB", (64 + i, 48), name).save(pathlib.Path(folder, name, f"{i}.jpg"))
+    ...     (X_train, y_train), (X_test, y_test) = load_image_folder(folder, image_shape=(24, 32))
+    >>> X_train.shape, X_test.shape, sorted(y_test.tolist())
+    ((16, 24, 32, 3), (4, 24, 32, 3), ['green', 'green', 'red', 'red'])
+    """
+    train, test = list_parts(folder, test_fraction, random_state)
+    if others := [*train.others, *test.others]:
+        warn_user(skipped(others))
+    return read_parts(train, test, image_shape)
+
+
+def read_parts(
+    train: Listing,
+    test: Listing,
+    image_shape: tuple[int, ...] | None = None,
+    advance: Callable[[int], object] = lambda done: None,
+) -> tuple[Part, Part]:
+    """Return the pixels and labels of two listings; `advance` is told of each picture that is done.
+
+    Parameters and errors are those of `load_image_folder`.
+    """
+    shape = _common_shape([*train.paths, *test.paths], image_shape)
+    _check_memory(len(train.paths) + len(test.paths), shape)
+    read = _read(train.paths + test.paths, shape, (len(train.paths), len(test.paths)), advance)
+    return (read[0], np.array(train.labels, np.str_)), (read[1], np.array(test.labels, np.str_))
+
+
+def _common_shape(paths: Sequence[Path], image_shape: Any) -> tuple[int, int, int]:
+    """Return height, width and channels: those that are wanted, or else those that the pictures have."""
+    wanted = None if image_shape is None else _checked_shape(image_shape)
+    if wanted is not None and len(wanted) == 3:
+        return wanted[0], wanted[1], wanted[2]
+    sizes = dict(zip(paths, _each(measure_picture, paths), strict=True))
+    channels = max(size[2] for size in sizes.values())
+    height, width = _common_size(sizes) if wanted is None else wanted
+    return height, width, channels
+
+
+def _common_size(sizes: dict[Path, tuple[int, int, int]]) -> tuple[int, int]:
+    """Return height and width of all pictures; ValueError where two of them differ."""
+    first, (h, w, _) = min(sizes.items())
+    for path, (height, width, _) in sorted(sizes.items()):
+        if (height, width) != (h, w):
+            got = f"{first} has {w} x {h} pixels, width first, and {path} {width} x {height}"
+            raise ValueError(f"image_shape must be given for pictures that differ in size: {got}")
+    return h, w
+
+
+def _checked_shape(image_shape: Any) -> tuple[int, ...]:
+    if not isinstance(image_shape, Sequence) or isinstance(image_shape, str) or len(image_shape) not in (2, 3):
+        raise ValueError(f"image_shape must be height, width and perhaps channels, got {shown(image_shape)}")
+    shape = tuple(check_integer(f"image_shape[{i}]", size, 1) for i, size in enumerate(image_shape))
+    if len(shape) == 3 and shape[2] not in MODES:
+        raise ValueError(f"image_shape[2] must be 1, 3 or 4 channels, got {shape[2]}")
+    return shape
+
+
+def _check_memory(n: int, shape: tuple[int, int, int]) -> None:
+    n_bytes, there = n * math.prod(shape), available_bytes()
+    if there is not None and n_bytes > there:
+        sizes = " x ".join(map(str, shape))
+        got = f"{n:,} pictures of {sizes} take {n_bytes / 1e9:.1f} GB, and {there / 1e9:.1f} GB are free"
+        raise MemoryError(f"image_shape must be smaller: {got}")
+
+
+def _read(
+    paths: Sequence[Path], shape: tuple[int, int, int], counts: Sequence[int], advance: Callable[[int], object]
+) -> list[NDArray[np.uint8]]:
+    """Return arrays of so many pictures each, decoded one by one."""
+    arrays = [np.empty((n, *shape), np.uint8) for n in counts]
+    places = (array[i] for array in arrays for i in range(len(array)))
+    for place, pixels in zip(places, _each(lambda path: read_picture(path, shape), paths, advance), strict=True):
+        if pixels is not None:
+            place[:] = pixels
+    return arrays
+
+
+def _each(
+    function: Callable[[Path], Any], paths: Sequence[Path], advance: Callable[[int], object] = lambda done: None
+) -> Iterator[Any]:
+    """Yield the value for each picture, None where there is none; at the end one error for all that failed."""
+    failed: list[tuple[Path, Exception]] = []
+    for path in paths:
+        value = None
+        try:
+            value = function(path)
+        except (FileFormatError, OSError) as error:
+            failed.append((path, error))
+        yield value
+        advance(1)
+    if failed:
+        raise _failure(failed)
+
+
+def _failure(failed: Sequence[tuple[Path, Exception]]) -> Exception:
+    error = failed[0][1]
+    if len(failed) == 1:
+        return error
+    names = ", ".join(str(path) for path, _ in failed[1:NAMED])
+    more = "" if len(failed) <= NAMED else f" and {len(failed) - NAMED} more"
+    return FileFormatError(f"{error}; nor can be read {names}{more}")

@@ -1,0 +1,160 @@
+"""crmsprop train --data FOLDER and its sisters: pictures of the user's own."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import crmsprop
+from crmsprop import CNNRegressor
+from crmsprop.cli import folders
+from crmsprop.datasets import load_image_folder
+
+
+@pytest.fixture
+def photos(folder):
+    """Write 15 dark and 15 light pictures of other sizes; return the folder."""
+    rng = np.random.default_rng(0)
+    for i in range(30):
+        pixels = rng.integers(0, 100, (20 + i, 30, 3)) + 150 * (i % 2)
+        path = folder / "photos" / ("dark", "light")[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return folder / "photos"
+
+
+SHAPE = ("--image-shape", 8, 10)
+
+
+def test_train_predict_and_evaluate(train_small, run, photos, folder):
+    ended = train_small("--data", "photos", *SHAPE, "--epochs", 12, "--learning-rate", 0.01)
+    assert ended.code == 0
+    assert "photos: 24 training and 6 test images of 8 x 10 x 3 uint8, 2 classes" in ended.err
+    model = crmsprop.load(folder / "crmsprop-run" / "model.crms")
+    assert model.classes_.tolist() == ["dark", "light"]
+    _, (X_test, y_test) = load_image_folder(photos, (8, 10))
+    assert f"test accuracy {model.score(X_test, y_test):.4f} on 6 samples" in ended.out
+
+    names = ["photos/dark/0.png", "photos/light/29.png"]
+    predicted = run("predict", "--csv", "--top", 1, "crmsprop-run/model.crms", *names).out.splitlines()[1:]
+    pictures = [np.asarray(Image.open(name).resize((10, 8), Image.Resampling.BILINEAR)) for name in names]
+    expected = model.predict_proba(np.array(pictures)).max(axis=1)
+    assert [line.split(",")[:3:2] for line in predicted] == [[names[0], "dark"], [names[1], "light"]]
+    np.testing.assert_array_equal([np.float32(line.split(",")[3]) for line in predicted], expected)
+
+    for part, n in (("test", 6), ("train", 24), ("all", 30)):  # resized to what the model takes
+        ended = run("evaluate", "--quiet", "--data", "photos", "--part", part, "crmsprop-run/model.crms")
+        assert f"on {n} samples" in ended.out
+
+
+def test_the_other_commands(run, photos, folder):
+    small = ("--data", "photos", *SHAPE, "--filters", 2, "--dense-units", 4, "--threads", 1, "--quiet")
+    assert run("train", *small, "--epochs", 1).code == 0
+    assert run("find-lr", *small, "--steps", 40).code == 0
+    assert run("tune", *small, "--epochs", 1, "--cv", 2, "--param", "rho=0.8,0.9").code == 0
+    ended = run("fine-tune", "--data", "photos", "--epochs", 1, "--quiet", "crmsprop-run/model.crms")
+    assert ended.code == 0
+    assert crmsprop.load(folder / "crmsprop-fine-tuned" / "model.crms").image_shape_ == (8, 10, 3)
+
+
+def test_a_train_and_a_test_part(train_small, photos):
+    (photos / "dark").parent.rename("moved")
+    photos.mkdir()
+    for part in ("train", "test"):
+        for name, pixel in (("dark", 0), ("light", 250)):
+            (photos / part / name).mkdir(parents=True)
+            for i in range(3 if part == "test" else 12):
+                Image.new("L", (8, 8), pixel + i % 5).save(photos / part / name / f"{i}.png")
+    ended = train_small("--data", "photos")
+    assert "photos: 24 training and 6 test images of 8 x 8 x 1 uint8, 2 classes" in ended.err
+
+
+def test_files_that_are_no_pictures_are_told_of(train_small, photos):
+    (photos / "dark" / "a.heic").write_bytes(b"")
+    ended = train_small("--data", "photos", *SHAPE)
+    assert ended.err.startswith("1 file that is no picture by its name (bmp, gif, ")
+    assert "was skipped: photos/dark/a.heic" in ended.err
+    assert train_small("--data", "photos", *SHAPE, "--quiet", "--output", "other").err == ""
+
+
+def refused(run, *arguments):
+    ended = run("train", "--data", "photos", *arguments)
+    assert ended.code == 2
+    return ended.error()
+
+
+def test_sizes_that_differ(run, photos):
+    message = "--image-shape must be given for pictures that differ in size: photos/"
+    assert refused(run).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((8,), "--image-shape must be height, width and perhaps channels, got (8,)"),
+        ((0, 8), "--image-shape[0] must be at least 1, got 0"),
+        ((8, 8, 2), "--image-shape[2] must be 1, 3 or 4 channels, got 2"),
+    ],
+)
+def test_shapes_that_are_none(run, photos, shape, message):
+    assert refused(run, "--image-shape", *shape) == message
+
+
+def test_one_class_and_none(run, photos):
+    (photos / "light").rename("light")
+    assert refused(run, *SHAPE) == "--data must be a folder with two classes or more, got 'photos' with one"
+    message = "light must hold a folder of pictures for each class, got no folders: FOLDER/class/picture"
+    assert run("train", "--data", "light", *SHAPE).error().startswith(message)
+
+
+def test_one_class_is_enough_to_evaluate(train_small, run, photos):
+    train_small("--data", "photos", *SHAPE)
+    (photos / "light").rename("light")
+    ended = run("evaluate", "--quiet", "--data", "photos", "--part", "all", "crmsprop-run/model.crms")
+    assert "on 15 samples" in ended.out
+
+
+def test_a_picture_that_cannot_be_read(run, photos):
+    (photos / "dark" / "2.png").write_bytes(b"hello")
+    assert refused(run, *SHAPE) == "photos/dark/2.png cannot be read: no picture of a known format"
+
+
+def test_more_memory_than_there_is(run, photos, monkeypatch):
+    monkeypatch.setattr("crmsprop.datasets.image_folder.available_bytes", lambda: 1000)
+    ended = run("train", "--data", "photos", *SHAPE)
+    assert ended.code == 1
+    assert ended.error().startswith("--image-shape must be smaller: 30 pictures of 8 x 10 x 3 take")
+
+
+def test_a_regressor_takes_no_folder(run, photos):
+    X = np.zeros((4, 8, 8, 3), np.uint8)
+    CNNRegressor((2,), max_epochs=1, random_state=0).fit(X, np.arange(4.0)).save("m.crms")
+    message = "--data must be an .npz file, got the folder 'photos': its names are classes only"
+    for command in ("evaluate", "fine-tune"):
+        assert run(command, "--data", "photos", "m.crms").error() == message
+
+
+def test_what_is_neither_a_name_nor_there(run):
+    assert refused(run) == (
+        "--data must be digits, cifar10, a folder with a folder of pictures for each class, or the path of an .npz "
+        "file, got 'photos'"
+    )
+
+
+def test_a_folder_that_has_the_name_of_a_data_set(train_small, photos):
+    photos.rename("digits")
+    assert "digits: 1,347 training" in train_small("--data", "digits", "--epochs", 1).err
+    ended = train_small("--data", "./digits", *SHAPE, "--output", "other")
+    assert "./digits: 24 training" in ended.err
+
+
+def test_a_bar_counts_the_pictures(run, photos, monkeypatch):
+    told = []
+    real = folders.progress
+
+    def recorded(total, unit, quiet):
+        told.append((total, unit))
+        return real(total, unit, quiet)
+
+    monkeypatch.setattr(folders, "progress", recorded)
+    assert run("train", "--data", "photos", *SHAPE, "--filters", 2, "--epochs", 1, "--quiet").code == 0
+    assert told == [(30, "picture")]
