@@ -3,6 +3,7 @@
 python -m benches.report
 """
 
+import csv
 import json
 import statistics
 from pathlib import Path
@@ -243,6 +244,7 @@ def main() -> None:
             parts.append(section(json.loads(path.read_text())))
     parts += [path.read_text().rstrip() for path in sorted((FOLDER / "tables").glob("*.md"))]
     draw()
+    draw_curves()
     (FOLDER / "RESULTS.md").write_text("\n\n".join(part.strip() for part in parts) + "\n")
 
 
@@ -268,6 +270,20 @@ def draw() -> None:
     axes.set_xlabel("times as long as crmsprop takes, the fastest peer")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(FOLDER / "results.png", dpi=120)
+
+
+def draw_curves() -> None:
+    """Draw learning_curves.png, which the README shows: the history that is a table in RESULTS.md."""
+    from matplotlib.figure import Figure
+
+    from crmsprop.display import TrainingHistoryDisplay
+
+    with (FOLDER / "results" / "fast_cifar10.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    history = {name: [float(row[name]) for row in rows] for name in rows[0]}
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    TrainingHistoryDisplay.from_history(history, ax=figure)
+    figure.savefig(FOLDER / "learning_curves.png", dpi=100)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,24 @@
 """What the README shows works as it stands there."""
 
+import csv
 import re
 from pathlib import Path
 
+import pytest
+
 import crmsprop
+from crmsprop.cli.program import COMMANDS, make_parser
 
 TREE = Path(__file__).resolve().parent.parent
 README = (TREE / "README.md").read_text()
+RESULTS = (TREE / "benches" / "RESULTS.md").read_text()
+
+
+def table(text, head):
+    """Return the rows of the table whose head begins so, a dict each; the first column has the key ''."""
+    lines = text[text.index(head) :].split("\n\n")[0].splitlines()
+    names, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return [dict(zip(["", *names[1:]], row, strict=True)) for row in rows]
 
 
 def blocks(language):
@@ -40,3 +52,63 @@ def test_ci_runs_both_lines_of_the_readme():
 def test_files_that_it_links_to_are_there():
     for name in re.findall(r"\]\((?!http)([^)]+)\)", README):
         assert (TREE / name).is_file()
+
+
+# figures
+
+
+def test_the_table_of_speeds_is_that_of_the_results():
+    measured = {}
+    for row in table(RESULTS, "| network | crmsprop | torch channels_last | torch |"):
+        ratio = row.pop("the fastest peer is slower by").strip("*")
+        speeds = {name: cell.split(" (")[0] for name, cell in row.items() if name and cell != "-"}
+        ours = speeds.pop("crmsprop")
+        best = max(speeds, key=lambda name: int(speeds[name].replace(",", "")))
+        measured[row[""]] = (ours, f"{best}, {speeds[best]}", ratio)
+    told = {row[""]: tuple(row.values())[1:] for row in table(README, "| network | crmsprop | the fastest other |")}
+    assert told == measured
+    assert len(told) == 6
+
+
+def test_the_steps_of_the_optimizer_are_those_of_the_results():
+    rows = table(RESULTS, "| arrays | torch eager, the better |")
+    eager, compiled = ([float(row[name]) for row in rows] for name in ("torch eager, the better", "torch.compile"))
+    text = " ".join(README.split())
+    assert f"takes torch {min(eager):.0f} to {max(eager):.0f} times as long" in text
+    assert f"torch.compile {min(compiled):.1f} to {max(compiled):.0f} times" in text
+
+
+def test_the_accuracy_and_the_picture_are_those_of_the_results():
+    with (TREE / "benches" / "results" / "fast_cifar10.csv").open(newline="") as file:
+        epochs = {row["epoch"]: row for row in csv.DictReader(file)}
+    for row in table(RESULTS, "| fast, seed 0, epoch |"):
+        drawn = epochs[row[""]]
+        assert f"{float(drawn['loss']):.3f}" == row["loss"]
+        assert f"{float(drawn['accuracy']):.1%}" == row["accuracy in training"]
+        assert abs(100 * float(drawn["val_accuracy"]) - float(row["held-out accuracy"].rstrip("%"))) <= 0.051
+    result = re.search(r"Test accuracy \*\*(.*?%)\*\* after 18 epochs in (\d+)\.\d minutes", RESULTS)
+    assert f"--model fast`: {result[1]} of the test images right, {result[2]} minutes on two cores" in README
+    picture = (TREE / "benches" / "learning_curves.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 60_000
+
+
+# commands
+
+
+def test_commands_are_understood():
+    lines = re.findall(r"^    \.venv/bin/crmsprop (.*)$", README, flags=re.MULTILINE)
+    assert len(lines) == 2
+    for line in [*lines, *re.findall(r"`crmsprop (train .*?)`", README)]:
+        make_parser().parse_args(line.split())
+
+
+def test_all_commands_are_named():
+    names = {command.__name__.rpartition(".")[2].replace("_", "-") for command in COMMANDS}
+    told = re.search(r"`crmsprop --help` names the other commands: (.*?)\.", README)[1]
+    assert set(re.findall(r"`(.*?)`", told)) == names - {"train", "predict"}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (TREE / "examples").glob("*.py")))
+def test_every_example_is_linked(name):
+    assert f"(examples/{name})" in README
