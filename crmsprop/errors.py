@@ -16,19 +16,68 @@ import numpy as np
 
 
 class FileFormatError(ValueError):
-    """A file is damaged, truncated, hostile, or not of the kind that was asked for. Nothing was changed."""
+    """A file is damaged, truncated, hostile, or not of the kind that was asked for. Nothing was changed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from crmsprop import load
+    >>> from crmsprop.errors import FileFormatError
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "model.crms")
+    ...     _ = path.write_bytes(b"not a model")
+    ...     try:
+    ...         load(path)
+    ...     except FileFormatError:
+    ...         print("refused")
+    refused
+    """
 
 
 class DivergenceError(RuntimeError):
-    """The training loss became NaN or infinite. The estimator keeps the last good weights."""
+    """The training loss became NaN or infinite. The estimator keeps the last good weights.
+
+    Examples
+    --------
+    >>> from crmsprop import MLPRegressor
+    >>> from crmsprop.errors import DivergenceError
+    >>> model = MLPRegressor((), learning_rate=1e200, max_epochs=3)
+    >>> try:
+    ...     model.fit([[1.0], [2.0]], [0.0, 1.0])
+    ... except DivergenceError:
+    ...     print("a lower learning rate is needed")
+    a lower learning rate is needed
+    """
 
 
 class TrainingInterruptedWarning(UserWarning):
-    """Ctrl-C has ended a training before its time. The estimator is fitted with what it had learned."""
+    """Ctrl-C has ended a training before its time. The estimator is fitted with what it had learned.
+
+    Examples
+    --------
+    A program that would rather end than go on with such a model makes an error of it:
+
+    >>> import warnings
+    >>> from crmsprop import MLPClassifier
+    >>> from crmsprop.errors import TrainingInterruptedWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", TrainingInterruptedWarning)
+    ...     model = MLPClassifier(max_epochs=1).fit([[0.0], [1.0]], [0, 1])
+    """
 
 
 class MissingExtraError(RuntimeError):
-    """An optional package is needed and not installed; the message says which extra brings it."""
+    """An optional package is needed and not installed; the message says which extra brings it.
+
+    Examples
+    --------
+    >>> from crmsprop.errors import MissingExtraError, require_extra
+    >>> try:
+    ...     require_extra("no_such_module", "a picture", "cli")
+    ... except MissingExtraError as error:
+    ...     print(error)
+    a picture needs no_such_module: pip install "crmsprop[cli]"
+    """
 
 
 def require_extra(module: str, purpose: str, extra: str, package: str | None = None) -> Any:
