@@ -91,4 +91,4 @@ def lowest(requirement):
 def suite(session, env=None):
     """Say what is tested, and test it."""
     session.run("python", "-P", "-c", "import crmsprop; crmsprop.show_versions()", env=env)
-    session.run("pytest", "-q", *session.posargs, env=env)
+    session.run("pytest", "-q", "-n", "auto", *session.posargs, env=env)
