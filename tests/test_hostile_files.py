@@ -1,8 +1,12 @@
 """A few files for every reader of tests/fuzzing/, which means them harm; RELIABILITY.md has the figures of many."""
 
+import sys
+
 import pytest
 from fuzzing.readers import READERS
 from fuzzing.running import run
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes in /proc")
 
 
 @pytest.mark.parametrize("reader", READERS)

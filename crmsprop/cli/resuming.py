@@ -1,7 +1,6 @@
 """What a run that is killed or interrupted leaves in its folder, and how another one takes it up."""
 
 import argparse
-import fcntl
 import io
 import json
 import os
@@ -13,7 +12,7 @@ from typing import Any
 from crmsprop.callbacks import Checkpoint
 from crmsprop.cli.parser import UsageError
 from crmsprop.errors import FileFormatError, check_integer
-from crmsprop.files import naming
+from crmsprop.files import lock_file, naming
 
 #: What marks a folder that a run is about to fill; it holds the arguments of the run.
 CLAIM = ".crmsprop-running"
@@ -124,7 +123,7 @@ def note_way_on(error: BaseException, folder: Path) -> None:
 def _held(claim: Path) -> Iterator[io.FileIO]:
     with claim.open("r+b", buffering=0) as file:
         try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(file.fileno())
         except BlockingIOError as error:
             raise UsageError(
                 f"--resume must be the folder of a run that has ended, got {str(claim.parent)!r}"

@@ -15,6 +15,7 @@ The format: https://github.com/huggingface/safetensors#format
 from crmsprop.files.claim import Claim
 from crmsprop.files.hdf5 import open_hdf5
 from crmsprop.files.layout import DTYPE_NAMES
+from crmsprop.files.locks import lock_file
 from crmsprop.files.naming import naming
 from crmsprop.files.reader import read_container
 from crmsprop.files.safetensors import open_safetensors
@@ -26,6 +27,7 @@ __all__ = [
     "DTYPE_NAMES",
     "Claim",
     "Stored",
+    "lock_file",
     "naming",
     "open_hdf5",
     "open_safetensors",

@@ -1,10 +1,10 @@
 """Claims: of all who want to write to one path, in whatever process, one at a time may do so."""
 
-import fcntl
 import os
 import weakref
 from contextlib import suppress
 
+from crmsprop.files.locks import HAVE_LOCKS, lock_file
 from crmsprop.files.temporary import hidden_name
 
 
@@ -38,13 +38,13 @@ class Claim:
 
 def _locked(path: str) -> int | None:
     """Return the descriptor of a new file, or one that a killed process has left; None where there are no locks."""
-    while True:
+    while HAVE_LOCKS:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except OSError:  # such as a folder that is read-only: who writes there will hear of it
             return None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(descriptor)
             if os.fstat(descriptor).st_nlink:
                 return descriptor
             os.close(descriptor)  # its holder let go of it between the two calls
@@ -54,6 +54,7 @@ def _locked(path: str) -> int | None:
         except OSError:
             os.close(descriptor)
             return None
+    return None
 
 
 def _let_go(path: str, descriptor: int | None, process: int) -> None:

@@ -5,7 +5,6 @@ ends: a temporary file that can be locked is abandoned. A number of the process 
 containers or machines share a folder.
 """
 
-import fcntl
 import hashlib
 import io
 import os
@@ -13,6 +12,8 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+
+from crmsprop.files.locks import HAVE_LOCKS, lock_file
 
 _SUFFIX = ".tmp"
 
@@ -44,6 +45,8 @@ def temporary_beside(path: str, mode: int | None) -> Iterator[io.BufferedWriter]
 
 def remove_abandoned(path: str) -> None:
     """Remove the temporary files that killed writers of `path` have left."""
+    if not HAVE_LOCKS:
+        return
     folder, prefix = os.path.split(_prefix(path))
     with suppress(OSError), os.scandir(folder) as entries:
         for name in [entry.path for entry in entries if entry.name.startswith(prefix)]:
@@ -62,7 +65,7 @@ def _prefix(path: str) -> str:
 def _is_ours(file: io.BufferedWriter) -> bool:
     """Lock a new file; False where another writer took it for abandoned, in the moment before it was locked."""
     try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(file.fileno())
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks, where nothing is taken for abandoned
@@ -74,7 +77,7 @@ def _remove_unless_locked(path: str) -> None:
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(descriptor)
             os.unlink(path)
         finally:
             os.close(descriptor)

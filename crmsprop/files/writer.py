@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmsprop.files.layout import DTYPE_NAMES, METADATA, NO_DIGEST, VERSION, header_bytes
+from crmsprop.files.locks import HAVE_LOCKS
 from crmsprop.files.naming import naming
 from crmsprop.files.plain import check_plain, check_text
 from crmsprop.files.temporary import temporary_beside
@@ -209,6 +210,8 @@ def _replace_file(path: str, chunks: Iterable[bytes | memoryview], mode: int | N
         raise FileNotFoundError(errno.ENOENT, "No such folder", folder)
     with naming(path), temporary_beside(path, mode) as file:
         _write_synced(file, chunks, mode)
+        if not HAVE_LOCKS:
+            file.close()  # Windows renames no open file, and no lock is lost
         os.replace(file.name, path)
     _sync_folder(folder)
 

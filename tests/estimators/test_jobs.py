@@ -1,6 +1,7 @@
 """Jobs of joblib beside each other: each has its share of the cores and its view of the data, whatever the backend."""
 
 import json
+import sys
 
 import joblib
 import numpy as np
@@ -10,6 +11,7 @@ from child_process import in_new_interpreter
 from crmsprop import kernels
 
 needs_openmp = pytest.mark.skipif(not kernels.openmp_version(), reason="a build without OpenMP")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
 
 
 @pytest.fixture(scope="module")

@@ -116,9 +116,9 @@ def test_a_file_system_without_locks(folder, monkeypatch):
         raise OSError(errno.ENOLCK, "no locks")
 
     monkeypatch.setattr(fcntl, "flock", unsupported)
-    open_files = len(os.listdir("/proc/self/fd"))
+    open_files = len(os.listdir("/dev/fd"))
     first, second = Claim(folder, "log.csv"), Claim(folder, "log.csv")
-    assert len(os.listdir("/proc/self/fd")) == open_files
+    assert len(os.listdir("/dev/fd")) == open_files
     first.release()
     second.release()
 
