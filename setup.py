@@ -6,6 +6,7 @@ All else about the package stands in pyproject.toml.
 import itertools
 import os
 import platform
+import shlex
 import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,7 @@ GCC_FLAGS = ["-O3", "-g0", "-std=c11", "-fno-math-errno", "-fno-trapping-math"]
 CONTRACTION = {"rmsprop": "off", "augment": "off"}
 
 OPENMP_PROGRAM = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+LEVELS_PROGRAM = '#include "cpu.h"\nint main(void) { return crm_best_isa(); }\n'
 OPENMP_FLAGS = (["-fopenmp"], ["-Xpreprocessor", "-fopenmp"], ["/openmp"])
 
 
@@ -47,7 +49,7 @@ class BuildKernels(build_ext):
     def build_extensions(self):
         self.gcc_like = self.compiler.compiler_type != "msvc"
         self.openmp = [] if os.environ.get("CRMSPROP_NO_OPENMP") else self.probe_openmp()
-        self.levels = LEVELS if self.gcc_like and self.compiles(*LEVELS["v4"]) else {"baseline": []}
+        self.levels = LEVELS if self.gcc_like and self.has_levels() else {"baseline": []}
         super().build_extensions()
 
     def build_extension(self, extension):
@@ -75,20 +77,25 @@ class BuildKernels(build_ext):
         )
         return built
 
+    def has_levels(self):
+        """Whether the compiler knows the levels, and how to ask a CPU for them: clang before 18 does not know "f16c"."""
+        if platform.machine().lower() not in ("x86_64", "amd64"):
+            return False
+        return self.compiles(*LEVELS["v4"], "-I", str(SOURCES.absolute()), "-DCRM_X86_LEVELS", program=LEVELS_PROGRAM)
+
     def probe_openmp(self):
         """The flags that make an OpenMP program compile and link, or none."""
         return next((flags for flags in OPENMP_FLAGS if self.compiles(*flags, program=OPENMP_PROGRAM, link=True)), [])
 
     def compiles(self, *flags, program="int main(void) { return 0; }\n", link=False):
-        if not link and platform.machine().lower() not in ("x86_64", "amd64"):
-            return False
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "probe.c"
             source.write_text(program)
             try:
                 objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=list(flags))
                 if link:
-                    extra = list(flags) if self.gcc_like else []
+                    # LDFLAGS, which name the library on macOS, go by themselves to shared objects alone
+                    extra = [*flags, *shlex.split(os.environ.get("LDFLAGS", ""))] if self.gcc_like else []
                     self.compiler.link_executable(objects, str(Path(folder) / "probe"), extra_postargs=extra)
             except Exception:  # distutils raises several types; each means that the compiler cannot do it
                 return False

@@ -1,0 +1,1 @@
+"""What is built and shipped: which instructions the modules hold, and what they do on CPUs that lack some."""
