@@ -1,8 +1,11 @@
-"""What show_versions prints."""
+"""What show_versions prints, and that the version stands in one place."""
+
+import tomllib
 
 import numpy as np
+from child_process import TESTS
 
-from crmsprop import kernels, show_versions
+from crmsprop import __version__, kernels, show_versions
 
 WITHOUT = "none in this build: one thread a call"
 
@@ -19,6 +22,12 @@ def test_show_versions_says_what_the_kernels_run_on(capsys):
     number = kernels.openmp_version()
     openmp = next(line for line in lines if line.startswith("OpenMP: "))
     assert openmp == (f"OpenMP: version of {number // 100}-{number % 100:02}" if number else f"OpenMP: {WITHOUT}")
+
+
+def test_the_version_is_that_of_pyproject():
+    project = tomllib.loads((TESTS.parent / "pyproject.toml").read_text())["project"]
+    assert __version__ in (project["version"], "0+unknown")
+    assert project["version"] not in (TESTS.parent / "CITATION.cff").read_text()
 
 
 def test_show_versions_without_openmp_and_without_a_package(capsys, monkeypatch):
