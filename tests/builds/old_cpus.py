@@ -38,8 +38,8 @@ def told(*emulator, isa=None):
 
 def faults(found, expected, here):
     """Return what a CPU has otherwise than it should."""
-    if found["isa"] != expected or found["supported"][-1] != expected:
-        yield f"must use {expected}, got {found['isa']} of {found['supported']}"
+    if found["isa"] != expected:
+        yield f"must use {expected}, and has {', '.join(found['supported'])}"
     if found["bits"] != here["bits"]:
         yield "the optimizer has other bits"
     for name in ("mlp", "cnn"):
@@ -56,8 +56,6 @@ def main():
         return 2
     here, wrong = told(), 0
     levels = {f"this one, {isa}": (told(isa=isa), isa) for isa in here["supported"]}
-    for isa, (found, _) in levels.items():
-        found["supported"] = found["supported"][: found["supported"].index(found["isa"]) + 1]
     cpus = {cpu: (told(emulator, "-cpu", cpu), expected) for cpu, expected in CPUS.items()}
     for cpu, (found, expected) in {**levels, **cpus}.items():
         said = list(faults(found, expected, here))

@@ -28,7 +28,7 @@ def predictions():
     rng = np.random.default_rng(0)
     y = np.arange(60) % 3
     rows = rng.standard_normal((60, 5)) + 3 * y[:, None]
-    images = rng.integers(0, 100, (60, 8, 8, 3), dtype=np.uint8) + np.uint8(70) * y[:, None, None, None].astype(np.uint8)
+    images = (rng.integers(0, 100, (60, 8, 8, 3)) + 70 * y[:, None, None, None]).astype(np.uint8)
     told = {}
     for name, model, X in (
         ("mlp", crmsprop.MLPClassifier((16,), learning_rate=0.01, max_epochs=20, random_state=0), rows),

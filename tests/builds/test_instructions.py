@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from builds.instructions import LEVELS, findings, functions_of
 
+from builds.instructions import LEVELS, findings, functions_of
 from crmsprop import kernels
 
 needs_binutils = pytest.mark.skipif(
@@ -80,7 +80,7 @@ def test_each_level_has_what_it_is_for():
         ("baseline", [], "long", 8, "= (vec){__builtin_ctzl((*b)[0])}", ""),  # "rep bsf", which is no tzcnt there
         ("v3", ["-march=x86-64-v3"], "float", 32, ADD, ""),
         ("v3", ["-march=x86-64-v4", "-mprefer-vector-width=512"], "float", 64, ADD, "%zmm"),
-        ("v3", ["-march=x86-64-v4"], "float", 32, "= *a > *b ? *a : *b", "%k"),
+        ("v3", ["-march=x86-64-v4"], "unsigned", 32, "= (vec)(*a > *b)", "%k"),
         ("v4", ["-march=x86-64-v4", "-mprefer-vector-width=512"], "float", 64, ADD, ""),
     ],
 )
