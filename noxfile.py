@@ -133,10 +133,10 @@ def linters(session):
 @nox.session
 def metadata(session):
     """The files that other programs read: workflows, CITATION.cff and pyproject.toml."""
-    session.install("check-jsonschema", "cffconvert", "validate-pyproject[all]")
+    session.install("check-jsonschema>=0.31", "validate-pyproject[all]")
     workflows = map(str, sorted(Path(".github/workflows").iterdir()))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
-    session.run("cffconvert", "--validate", "-i", "CITATION.cff")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.citation-file-format", "CITATION.cff")
     session.run("validate-pyproject", "pyproject.toml")
 
 

@@ -80,7 +80,8 @@ def test_each_level_has_what_it_is_for():
         ("baseline", [], "long", 8, "= (vec){__builtin_ctzl((*b)[0])}", ""),  # "rep bsf", which is no tzcnt there
         ("v3", ["-march=x86-64-v3"], "float", 32, ADD, ""),
         ("v3", ["-march=x86-64-v4", "-mprefer-vector-width=512"], "float", 64, ADD, "%zmm"),
-        ("v3", ["-march=x86-64-v4"], "unsigned", 32, "= (vec)(*a > *b)", "%k"),
+        ("v3", ["-march=x86-64-v4"], "long", 32, "*= *b", "vpmullq"),
+        ("v3", [], "float", 16, '+= *b; __asm__ volatile("kmovw %%k1, %%eax" ::: "eax")', "%k1"),
         ("v4", ["-march=x86-64-v4", "-mprefer-vector-width=512"], "float", 64, ADD, ""),
     ],
 )
