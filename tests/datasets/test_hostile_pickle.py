@@ -26,7 +26,7 @@ class Runs:
 def hostile_calls(sentinel):
     command = f"open({str(sentinel)!r}, 'w').close()"
     return {
-        "posix.system": Runs(os.system, f"touch {sentinel}"),
+        "posix.system": Runs(os.system, f": > {sentinel}"),
         "builtins.eval": Runs(eval, command),
         "builtins.exec": Runs(exec, command),
         "posix.mkdir": Runs(os.mkdir, str(sentinel)),
