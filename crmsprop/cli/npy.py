@@ -1,5 +1,7 @@
 """Arrays by ``numpy.save``, alone or in an archive: no memory is taken before the header has been checked."""
 
+import ast
+import io
 import math
 import os
 import sys
@@ -17,6 +19,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 #: can hold 300 MB of zeros; what people measure seldom shrinks to a tenth.
 MAX_INFLATED = 256 * 2**20
 MAX_RATIO = 100
+#: Of the header of one array, as in NumPy.
+MAX_HEADER = 10_000
 
 
 def read_npy(path: Path) -> Array:
@@ -77,7 +81,7 @@ def check_header(stream: IO[bytes], n_bytes: int, name: str) -> None:
         raise ValueError(f"{name} is no array: {error}") from error
     if version != (1, 0):  # the others are for headers beyond what numpy reads, and can ask for gigabytes
         raise ValueError(f"{name} has version {version[0]}.{version[1]} of the format, and 1.0 is read")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(io.BytesIO(_literal_header(stream, name)))
     if dtype.hasobject:
         raise ValueError(f"{name} holds Python objects, which are not read: save {name}.astype(str)")
     if not dtype.itemsize or min(shape, default=0) < 0 or len(shape) > 64:
@@ -85,6 +89,21 @@ def check_header(stream: IO[bytes], n_bytes: int, name: str) -> None:
     needed, there = math.prod(shape) * dtype.itemsize, n_bytes - stream.tell()
     if needed != there or math.prod(max(size, 1) for size in shape) * dtype.itemsize >= 2**63:
         raise ValueError(f"{name} has {needed} bytes by its shape {shown(shape)}, and {there} in the file")
+
+
+def _literal_header(stream: IO[bytes], name: str) -> bytes:
+    """Return a header, with its length before it, that is a literal of Python.
+
+    NumPy gives any other one to Python's tokenizer, for the sake of Python 2 and its ``3L``; since Python 3.12 that
+    looks for a file called ``<string>`` when it fails, to show the line.
+    """
+    length = stream.read(2)
+    header = stream.read(min(int.from_bytes(length, "little"), MAX_HEADER))
+    try:
+        ast.literal_eval(header.decode("latin1"))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise ValueError(f"{name} has a header that cannot be read, got {shown(header)}") from None
+    return length + header
 
 
 def _checked(array: Array, name: str) -> Array:

@@ -32,7 +32,7 @@ def predictions():
     told = {}
     for name, model, X in (
         ("mlp", crmsprop.MLPClassifier((16,), learning_rate=0.01, max_epochs=20, random_state=0), rows),
-        ("cnn", crmsprop.CNNClassifier(max_epochs=5, random_state=0), images),
+        ("cnn", crmsprop.CNNClassifier(max_epochs=30, random_state=0), images),
     ):
         model.fit(X, y)
         told[name] = {"accuracy": model.score(X, y), "probabilities": model.predict_proba(X[:6]).tolist()}

@@ -52,6 +52,17 @@ def test_a_header_of_gigabytes(tmp_path):
         read_npy(tmp_path / "a.npy")
 
 
+@pytest.mark.parametrize(
+    "shape",
+    ["(3L,)", "(", "1_", "'", "\0", pytest.param("(" * 5000, id="deep"), pytest.param(f"({' ' * 20000})", id="long")],
+)
+def test_a_header_that_is_no_literal(tmp_path, shape, monkeypatch):
+    """NumPy's tokenizer, which can look for other files, does not see it."""
+    monkeypatch.setattr(np.lib.format, "read_array", None)
+    with pytest.raises(FileFormatError, match="has a header that cannot be read, got b"):
+        read_npy(written(tmp_path / "a.npy", "<f8", shape, bytes(24)))
+
+
 def test_an_archive_of_zeros(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", X=np.zeros((1000, 1000)))
     assert read_arrays(tmp_path / "a.npz", ["X"])[0]["X"].shape == (1000, 1000)
