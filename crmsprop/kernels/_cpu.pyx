@@ -1,5 +1,6 @@
 """What the kernels run on: the instruction set, and how many threads a call may use."""
 
+import numbers
 import os
 
 import joblib
@@ -85,7 +86,7 @@ cpdef int effective_n_threads(n_threads=None) except -1:
     """
     if n_threads is None:
         return 1 if crm_forked else share_of(min(omp_get_max_threads(), usable_cores()))
-    if isinstance(n_threads, bool) or not hasattr(type(n_threads), "__index__"):
+    if isinstance(n_threads, bool) or not isinstance(n_threads, numbers.Integral):  # NumPy 2.0's bool has an __index__
         raise TypeError(f"n_threads must be None or an integer of at least 1, got {n_threads!r}")
     if n_threads < 1:
         raise ValueError(f"n_threads must be None or an integer of at least 1, got {n_threads!r}")
