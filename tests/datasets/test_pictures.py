@@ -198,10 +198,10 @@ def test_the_limit_of_webp_is_lower(folder, monkeypatch):
     """Its decoder takes twice the memory of the others."""
     monkeypatch.setattr(pictures, "MAX_PIXELS", 100)
     for width in (12, 13):
-        assert read_picture(saved("a.png", np.zeros((5, width, 3), np.uint8)), (5, width, 3), False).shape[1] == width
-    assert read_picture(saved("a.webp", np.zeros((5, 12, 3), np.uint8)), (5, 12, 3), False).shape == (5, 12, 3)
+        assert read_picture(saved("a.png", np.zeros((5, width, 3), np.uint8)), (5, width, 3)).shape[1] == width
+    assert read_picture(saved("a.webp", np.zeros((5, 12, 3), np.uint8)), (5, 12, 3)).shape == (5, 12, 3)
     with pytest.raises(FileFormatError, match="it must have at most 60 pixels, got 13 x 5"):
-        read_picture(saved("a.webp", np.zeros((5, 13, 3), np.uint8)), (5, 13, 3), False)
+        read_picture(saved("a.webp", np.zeros((5, 13, 3), np.uint8)), (5, 13, 3))
 
 
 def test_the_limits():

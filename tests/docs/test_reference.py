@@ -35,7 +35,8 @@ def names():
 
 def test_every_public_object_has_one_page(names):
     """One that has two names, ``crmsprop.load`` and ``crmsprop.estimators.load``, has the page of one of them."""
-    pages = [id(value_of(name)) for name in names]
+    modules = [id(importlib.import_module(page.stem)) for page in PAGES]
+    pages = modules + [id(value_of(name)) for name in names]
     assert len(pages) == len(set(pages))
     public = {name: value for name, value in public_names().items() if name != "crmsprop.__version__"}
     assert [name for name, value in public.items() if id(value) not in pages] == []

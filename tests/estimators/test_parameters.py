@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import crmsprop.estimators.base
-from crmsprop import CNNClassifier, MLPClassifier
+from crmsprop import CNNClassifier, MLPClassifier, kernels
 from crmsprop.augment import Flip
 from crmsprop.callbacks import Callback, EarlyStopping
 from crmsprop.estimators import MLPClassifier as Same

@@ -242,17 +242,23 @@ def test_a_transposed_weight_is_refused():
         network_from_parts(arrays, config)
 
 
+LARGEST = 2**31 - 1
 HUGE = [
-    [{"class": "Dense", "units": 2**40}],
-    [{"class": "Dense", "units": 2**62, "use_bias": False}],
-    [{"class": "Dense", "units": 10**300}],
-    [{"class": "Dense", "units": 2**32}, {"class": "Dense", "units": 2**32}],
-    [{"class": "Dense", "units": 2**63 // 128 + 1, "use_bias": False}],  # overflows to a small number in 64 bits
+    [{"class": "Dense", "units": LARGEST}],
+    [{"class": "Dense", "units": 2**30, "use_bias": False}] * 17,  # 2**64 + 2**37, which 64 bits take for 2**37
+    [{"class": "Dense", "units": LARGEST}, {"class": "Dense", "units": LARGEST}],
 ]
 HUGE_IMAGES = [
-    [{"class": "Conv2D", "filters": 2**40, "kernel_size": 1}],
-    [{"class": "Conv2D", "filters": 1, "kernel_size": [2**40, 2**40], "padding": 2**41}],
-    [{"class": "Conv2D", "filters": 2**32, "kernel_size": 2**16, "padding": "same"}],
+    [{"class": "Conv2D", "filters": LARGEST, "kernel_size": 1}],
+    [{"class": "Conv2D", "filters": 1, "kernel_size": [2**14, 2**14], "padding": 2**13}],
+    [{"class": "Conv2D", "filters": LARGEST, "kernel_size": 2**12, "padding": "same"}],
+]
+BEYOND = [
+    ({"class": "Dense", "units": 2**31}, "units"),
+    ({"class": "Dense", "units": 2**62, "use_bias": False}, "units"),
+    ({"class": "Dense", "units": 10**300}, "units"),
+    ({"class": "Conv2D", "filters": 2**40, "kernel_size": 1}, "filters"),
+    ({"class": "Conv2D", "filters": 1, "kernel_size": [1, 2**40], "padding": 2**41}, "kernel_size"),
 ]
 
 
@@ -268,6 +274,12 @@ def test_huge_sizes_take_no_memory(layers, shape, arrays):
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("layer", "name"), BEYOND)
+def test_sizes_that_no_kernel_counts(layer, name):
+    with pytest.raises(FileFormatError, match=rf"{name} must be at most {LARGEST}, got "):
+        network_from_parts({}, {"layers": [layer], "input_shape": [8, 8, 2], "dtype": "float32"})
 
 
 def test_every_public_layer_initializer_and_loss_can_be_stored():
