@@ -8,7 +8,7 @@ Every contender is trained for an epoch on the same data and its probabilities a
 import numpy as np
 import pytest
 
-from benches.bench_training import images, rows
+from benches.contests import images, rows
 from benches.harness import interleave, save
 from benches.network_contenders import CONTENDERS, PACKAGES, REFERENCE, WIDE, mlp
 

@@ -1,4 +1,4 @@
-"""Training against its peers, in turn in one process: the reference CNN on CIFAR-10, and three multi-layer perceptrons.
+"""Training of convolutional networks on CIFAR-10 against the peers, in turn in one process.
 
     CRMSPROP_TEST_CIFAR10=DATA_HOME python -m pytest -c benches/pytest.ini benches/bench_training.py
 
@@ -7,45 +7,20 @@ whole `fit` of five epochs, of which a fifth counts. Before it is timed its loss
 Writes results/training.json; ``python -m benches.report`` makes RESULTS.md of it.
 """
 
-import math
-import os
-
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-
-import numpy as np
 import pytest
 
+from benches.contests import compete, images
 from benches.harness import interleave, save
-from benches.network_contenders import CONTENDERS, PACKAGES, REFERENCE, WIDE, mlp
+from benches.network_contenders import PACKAGES, REFERENCE, WIDE
 from crmsprop import CNNClassifier
 from crmsprop.augment import Brightness, Contrast, Crop, Cutout, Flip, Mixup, Rotation, Translation, Zoom
-from crmsprop.datasets import load_cifar10
 
 ROWS, ALONG, THREADS, AUGMENTED = [], [], [], []
 
-
-def images(n):
-    """Real images: how many gradients are 0 depends on the data."""
-    (X, y), _ = load_cifar10(os.environ["CRMSPROP_TEST_CIFAR10"], download=False)
-    return X[:n], y[:n]
-
-
-def rows(n, features):
-    """Ten clouds that overlap."""
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, 10, n)
-    return (rng.standard_normal((n, features)) + rng.standard_normal((10, features))[y]).astype(np.float32), y
-
-
 CASES = {
-    "reference CNN, batch 32": (REFERENCE, lambda: images(3840), 32),
-    "reference CNN, batch 128": (REFERENCE, lambda: images(3840), 128),
-    "wide CNN, batch 256": (WIDE, lambda: images(3840), 256),
-    "MLP 64-64-10, batch 32": (mlp(64, 10), lambda: rows(32_000, 64), 32),
-    "MLP 100-256-128-10, batch 200": (mlp(256, 128, 10), lambda: rows(40_000, 100), 200),
-    "MLP 3072-512-256-10, batch 128": (mlp(512, 256, 10), lambda: rows(10_240, 3072), 128),
+    "reference CNN, batch 32": (REFERENCE, 32),
+    "reference CNN, batch 128": (REFERENCE, 128),
+    "wide CNN, batch 256": (WIDE, 256),
 }
 
 
@@ -55,32 +30,13 @@ def results():
     save("training", ROWS, PACKAGES, along=ALONG, threads=THREADS, augmented=AUGMENTED)
 
 
-def checked(name, layers, X, y, batch):
-    """A contender that has learned something; None where its library is missing or it has no such layers."""
-    try:
-        contender = CONTENDERS[name](layers, X, y, batch)
-    except ImportError:
-        assert name != "crmsprop"
-        return None
-    loss = contender.loss_after(3)
-    assert loss < math.log(10) - 0.05, f"{name}: {loss}"
-    assert contender.predict(X[:7]).shape == (7, 10)
-    return contender
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_training(benchmark, case):
-    layers, data, batch = CASES[case]
-    X, y = data()
-    made = {name: checked(name, layers, X, y, batch) for name in CONTENDERS}
-    present = {name: contender for name, contender in made.items() if contender is not None}
-    seconds = interleave({name: contender.train for name, contender in present.items()}, rounds=7, turn=0.2)
-    seconds = {name: taken / present[name].epochs for name, taken in seconds.items()}
-    row = {"case": case, "images": len(X), "seconds": seconds}
-    row["absent"] = [name for name, contender in made.items() if contender is None]
+    layers, batch = CASES[case]
+    row, ours = compete(case, layers, *images(3840), batch)
     ROWS.append(row)
     benchmark.extra_info.update(row)
-    benchmark.pedantic(present["crmsprop"].train, rounds=5, warmup_rounds=1)
+    benchmark.pedantic(ours.train, rounds=5, warmup_rounds=1)
 
 
 def test_through_a_training(benchmark):

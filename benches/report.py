@@ -90,17 +90,47 @@ def _microseconds(value: float | None) -> str:
 
 
 def training_section(document: dict[str, Any]) -> str:
-    """Epochs of training against the peers."""
-    rows = document["rows"]
-    names = list(dict.fromkeys(name for row in rows for name in row["seconds"]))
+    """Epochs of the convolutional networks against the peers."""
     lines = [
         "## Training",
         "",
         "    CRMSPROP_TEST_CIFAR10=DATA_HOME python -m pytest -c benches/pytest.ini benches/bench_training.py",
         "",
-        "Samples a second, everything included; in brackets how many times slower than crmsprop, which trains through "
-        "`fit`. The CNN learns CIFAR-10 images, first epoch. scikit-learn's MLPClassifier has Adam, not RMSprop.",
+        "Images of CIFAR-10 a second in the first epochs, everything included; in brackets how many times slower than "
+        "crmsprop, which trains through `fit`.",
         "",
+        *_epochs(document["rows"]),
+    ]
+    for row in document.get("along", []):
+        rates = ", ".join(f"{rate:,.0f}" for rate in row["images_per_second"])
+        lines += ["", f"{row['case']}, images a second in epochs {row['epochs']} of one training: {rates}."]
+    for row in document.get("threads", []):
+        lines += ["", f"{row['case']}: two threads train {row['ratio']:.2f} times as fast as one."]
+    for row in document.get("augmented", []):
+        times = ", ".join(f"with {name} {ratio:.2f} times" for name, ratio in row["ratios"].items())
+        lines += ["", f"{row['case']}: an epoch takes {times} as long as without augmentation."]
+    return "\n".join([*lines, "", _conditions(document)])
+
+
+def mlp_section(document: dict[str, Any]) -> str:
+    """Epochs of the perceptrons against the peers."""
+    lines = [
+        "## Training of perceptrons",
+        "",
+        "    python -m pytest -c benches/pytest.ini benches/bench_mlp.py",
+        "",
+        "Rows a second, everything included; in brackets how many times slower than crmsprop, which trains through "
+        "`fit`. scikit-learn's MLPClassifier has Adam, not RMSprop.",
+        "",
+        *_epochs(document["rows"]),
+    ]
+    return "\n".join([*lines, "", _conditions(document)])
+
+
+def _epochs(rows: list[dict[str, Any]]) -> list[str]:
+    """A table of samples a second."""
+    names = list(dict.fromkeys(name for row in rows for name in row["seconds"]))
+    lines = [
         "| network | " + " | ".join(names) + " | the fastest peer is slower by |",
         "|---|" + "---|" * (len(names) + 1),
     ]
@@ -113,15 +143,7 @@ def training_section(document: dict[str, Any]) -> str:
         ]
         best = min(value for name, value in seconds.items() if name != "crmsprop")
         lines.append(f"| {row['case']} | " + " | ".join(cells) + f" | **{best / ours:.2f}** |")
-    for row in document.get("along", []):
-        rates = ", ".join(f"{rate:,.0f}" for rate in row["images_per_second"])
-        lines += ["", f"{row['case']}, images a second in epochs {row['epochs']} of one training: {rates}."]
-    for row in document.get("threads", []):
-        lines += ["", f"{row['case']}: two threads train {row['ratio']:.2f} times as fast as one."]
-    for row in document.get("augmented", []):
-        times = ", ".join(f"with {name} {ratio:.2f} times" for name, ratio in row["ratios"].items())
-        lines += ["", f"{row['case']}: an epoch takes {times} as long as without augmentation."]
-    return "\n".join([*lines, "", _conditions(document)])
+    return lines
 
 
 def predict_section(document: dict[str, Any]) -> str:
@@ -228,6 +250,7 @@ def _conditions(document: dict[str, Any]) -> str:
 
 SECTIONS = {
     "training": training_section,
+    "mlp": mlp_section,
     "predict": predict_section,
     "kernels": kernels_section,
     "rmsprop": rmsprop_section,
@@ -253,7 +276,7 @@ def draw() -> None:
     from matplotlib.figure import Figure
 
     bars = {}
-    for name, word in (("predict", "predict"), ("training", "train")):
+    for name, word in (("predict", "predict"), ("mlp", "train"), ("training", "train")):
         for row in json.loads((FOLDER / "results" / f"{name}.json").read_text())["rows"]:
             ours = row["seconds"]["crmsprop"]
             peer, seconds = min(
