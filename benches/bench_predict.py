@@ -10,11 +10,12 @@ import pytest
 
 from benches.contests import images, rows
 from benches.harness import interleave, save
-from benches.network_contenders import CONTENDERS, PACKAGES, REFERENCE, WIDE, mlp
+from benches.network_contenders import CONTENDERS, NORMALIZED, PACKAGES, REFERENCE, WIDE, mlp
 
 ROWS = []
 CASES = {
     "reference CNN, 256 images": (REFERENCE, lambda: images(1024), 256),
+    "reference CNN with batch norm, 256 images": (NORMALIZED, lambda: images(1024), 256),
     "wide CNN, 256 images": (WIDE, lambda: images(1024), 256),
     "reference CNN, one image": (REFERENCE, lambda: images(1024), 1),
     "MLP 64-64-10, one row": (mlp(64, 10), lambda: rows(1024, 64), 1),

@@ -17,6 +17,11 @@ REFERENCE = [
     ("dense", 128), ("relu",), ("dropout", 0.5), ("dense", 10),
 ]  # fmt: skip
 
+NORMALIZED = [
+    ("conv", 32, 3, "same"), ("norm",), ("relu",), ("pool", 2), ("conv", 64, 3, "same"), ("norm",), ("relu",),
+    ("pool", 2), ("flatten",), ("dense", 128), ("norm",), ("relu",), ("dropout", 0.5), ("dense", 10),
+]  # fmt: skip
+
 WIDE = [
     ("conv", 24, 2, "valid"), ("gelu",),
     *(layer for filters in (32, 128, 128) for layer in (

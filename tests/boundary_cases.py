@@ -77,7 +77,7 @@ def dense_backward_arguments():
 def conv2d_arguments():
     return {"x": zeros(2, 5, 7, 3), "weight": zeros(3, 3, 3, 4), "bias": zeros(4), "out": zeros(2, 2, 3, 4),
             "argmax": zeros(2, 2, 3, 4, dtype=U8), "geometry": GEOMETRY, "scratch": zeros(SCRATCH),
-            "n_threads": 1}  # fmt: skip
+            "n_threads": 1, "scale": zeros(4)}  # fmt: skip
 
 
 def conv2d_backward_arguments():
@@ -167,6 +167,11 @@ def batch_norm_apply_arguments():
             "n_threads": 1}  # fmt: skip
 
 
+def batch_norm_fold_arguments():
+    channels = ("gamma", "beta", "running_mean", "running_variance", "bias", "scale", "shift")
+    return {**{name: zeros(4) for name in channels}, "epsilon": 0.1}
+
+
 def batch_norm_backward_arguments():
     return {"x": zeros(3, 4), "gamma": zeros(4), "mean": zeros(4), "scale": zeros(4), "dy": zeros(3, 4),
             "dx": zeros(3, 4), "dgamma": zeros(4), "dbeta": zeros(4), "scratch": zeros(SCRATCH, dtype=F64),
@@ -186,7 +191,7 @@ CALLS = {
     ),
     "dense_forward": Call(dense_arguments, frozenset({"out"}), frozenset({"bias"})),
     "dense_backward": Call(dense_backward_arguments, frozenset({"dx", "dweight", "dbias"}), frozenset({"dx", "dbias"})),
-    "conv2d_forward": Call(conv2d_arguments, frozenset({"out", "argmax"}), frozenset({"bias", "argmax"})),
+    "conv2d_forward": Call(conv2d_arguments, frozenset({"out", "argmax"}), frozenset({"bias", "argmax", "scale"})),
     "conv2d_backward": Call(
         conv2d_backward_arguments, frozenset({"dx", "dweight", "dbias"}), frozenset({"dx", "dweight", "dbias"})
     ),
@@ -210,6 +215,7 @@ CALLS = {
         batch_norm_arguments, frozenset({"running_mean", "running_variance", "mean", "scale", "out"})
     ),
     "batch_norm_apply": Call(batch_norm_apply_arguments, frozenset({"scale", "out"})),
+    "batch_norm_fold": Call(batch_norm_fold_arguments, frozenset({"scale", "shift"}), frozenset({"bias"})),
     "batch_norm_backward": Call(batch_norm_backward_arguments, frozenset({"dx", "dgamma", "dbeta"}), frozenset({"dx"})),
     "dropout": Call(
         lambda: {"x": zeros(3, 4), "out": zeros(3, 4), "rate": 0.5, "key": 7, "n_threads": 1}, frozenset({"out"})

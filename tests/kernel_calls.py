@@ -37,7 +37,10 @@ MODULES = {
     "_pointwise_loss": ("pointwise_loss",),
     "_activation": ("activation_forward", "activation_backward"),
     "_augment": ("augment_scratch", "augment"),
-    "_batch_norm": ("batch_norm_scratch", "batch_norm_forward", "batch_norm_apply", "batch_norm_backward"),
+    "_batch_norm": (
+        *("batch_norm_scratch", "batch_norm_forward", "batch_norm_apply", "batch_norm_fold"),
+        "batch_norm_backward",
+    ),
 }
 
 
@@ -200,12 +203,12 @@ def dense_backward(
     return [None if target is None else next(written) for target in targets]
 
 
-def conv2d_forward(kernel, x, weight, bias, geometry, argmax=True, n_threads=2, shift=0):
+def conv2d_forward(kernel, x, weight, bias, geometry, argmax=True, n_threads=2, shift=0, scale=None):
     """Returns out and argmax, which is None without a pool or where it is not wanted."""
     size = kernel.conv2d_scratch(x.shape, weight.shape, geometry, x.dtype, False, n_threads)
     shape = (len(x), *geometry.pooled(*x.shape[1:3], weight.shape[:2]), weight.shape[3])
     places = Out(shape, np.uint8) if argmax and geometry.pool != (1, 1) else None
-    arguments = x, weight, bias, Out(shape, x.dtype), places, geometry, Out((size,), x.dtype), n_threads
+    arguments = x, weight, bias, Out(shape, x.dtype), places, geometry, Out((size,), x.dtype), n_threads, scale
     written = call(kernel.conv2d_forward, *arguments, shift=shift)
     return written[0], None if places is None else written[1]
 

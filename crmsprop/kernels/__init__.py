@@ -35,6 +35,7 @@ if TYPE_CHECKING or active_kernels == "reference":
         average_pool2d_forward,
         batch_norm_apply,
         batch_norm_backward,
+        batch_norm_fold,
         batch_norm_forward,
         batch_norm_scratch,
         conv2d_backward,
@@ -68,6 +69,7 @@ else:
     from crmsprop.kernels._batch_norm import (
         batch_norm_apply,
         batch_norm_backward,
+        batch_norm_fold,
         batch_norm_forward,
         batch_norm_scratch,
     )
@@ -118,6 +120,7 @@ __all__ = [
     "average_pool2d_forward",
     "batch_norm_apply",
     "batch_norm_backward",
+    "batch_norm_fold",
     "batch_norm_forward",
     "batch_norm_scratch",
     "conv2d_backward",

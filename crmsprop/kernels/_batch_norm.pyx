@@ -100,6 +100,32 @@ def batch_norm_apply(ndarray x, ndarray gamma, ndarray beta, ndarray running_mea
                 kernels.normalize(&c, block * step, min((block + 1) * step, c.rows))
 
 
+def batch_norm_fold(ndarray gamma, ndarray beta, ndarray running_mean, ndarray running_variance, ndarray bias,
+                    ndarray scale, ndarray shift, double epsilon):
+    """What batch_norm_apply does to x + bias as scale * x + shift; see reference.batch_norm_fold."""
+    cdef int type_number = real_of(gamma, "gamma")
+    cdef isize channels, i
+    reads(gamma, "gamma", type_number, 1)
+    channels = np.PyArray_SIZE(gamma)
+    for array, name in ((beta, "beta"), (running_mean, "running_mean"), (running_variance, "running_variance")):
+        reads(array, name, type_number, 1)
+        sized(array, name, 0, channels)
+    for array, name in ((scale, "scale"), (shift, "shift")):
+        writes(array, name, type_number, 1)
+        sized(array, name, 0, channels)
+    if bias is not None:
+        reads(bias, "bias", type_number, 1)
+        sized(bias, "bias", 0, channels)
+    separate(("scale", "shift", "gamma", "beta", "running_mean", "running_variance", "bias"),
+             (scale, shift, gamma, beta, running_mean, running_variance, bias), 2)
+    cdef double wide, distance
+    for i in range(channels):
+        wide = get(gamma, type_number, i) / sqrt(get(running_variance, type_number, i) + epsilon)
+        distance = (0 if bias is None else get(bias, type_number, i)) - get(running_mean, type_number, i)
+        put(scale, type_number, i, wide)
+        put(shift, type_number, i, get(beta, type_number, i) + distance * wide)
+
+
 def batch_norm_backward(ndarray x, ndarray gamma, ndarray mean, ndarray scale, ndarray dy, ndarray dx, ndarray dgamma,
                         ndarray dbeta, ndarray scratch, int n_threads):
     """Gradients of batch_norm_forward; see reference.batch_norm_backward."""

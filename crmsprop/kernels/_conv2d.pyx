@@ -22,6 +22,7 @@ cdef extern from "conv2d.h":
         const void *bias
         const void *dy
         const void *out
+        const void *scale
         void *y
         void *dx
         void *dweight
@@ -74,7 +75,7 @@ def conv2d_scratch(x_shape, weight_shape, geometry, dtype, bint training, int n_
 
 
 def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray argmax, geometry,
-                   ndarray scratch, int n_threads):
+                   ndarray scratch, int n_threads, ndarray scale=None):
     """Convolution, bias, ReLU and max-pool of a batch; see reference.conv2d_forward."""
     cdef int type_number = real_of(x, "x")
     cdef crm_conv2d c
@@ -85,7 +86,12 @@ def conv2d_forward(ndarray x, ndarray weight, ndarray bias, ndarray out, ndarray
     if bias is not None:
         c.bias = reads(bias, "bias", type_number, 1)
         sized(bias, "bias", 0, c.filters)
-    separate(("out", "argmax", "scratch", "x", "weight", "bias"), (out, argmax, scratch, x, weight, bias), 3)
+    c.scale = NULL
+    if scale is not None:
+        c.scale = reads(scale, "scale", type_number, 1)
+        sized(scale, "scale", 0, c.filters)
+    separate(("out", "argmax", "scratch", "x", "weight", "bias", "scale"),
+             (out, argmax, scratch, x, weight, bias, scale), 3)
     join_rows(&c)
     cdef const crm_conv2d_forward *kernels = forward_kernels(&c, np.PyArray_ITEMSIZE(x))
     cdef isize shared = lines(kernels.packed_size(&c)), each = lines(kernels.scratch_size(&c)), task

@@ -41,6 +41,8 @@ class Chain:
         Of the first layer; the others follow.
     fused : bool, default=True
         Whether neighbouring layers may run as one pass.
+    training : bool, default=True
+        False for a chain that only predicts, which has fewer passes still; its parameters are the same.
 
     Attributes
     ----------
@@ -63,7 +65,9 @@ class Chain:
         If a layer is not a Layer, or does not fit the one before it: says which, what it got and what it needs.
     """
 
-    def __init__(self, layers: Sequence[Layer], input_shape: Shape, stream: int = 0, fused: bool = True) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], input_shape: Shape, stream: int = 0, fused: bool = True, training: bool = True
+    ) -> None:
         self.input_shape = input_shape
         self.shapes = output_shapes(layers, input_shape)
         inputs = [input_shape, *self.shapes][: len(layers)]
@@ -71,7 +75,8 @@ class Chain:
         self.parameters: tuple[Parameter, ...] = tuple(
             parameter.within(str(i)) for i, parameters in enumerate(of_each) for parameter in parameters
         )
-        self.steps = tuple(_plan(layers, inputs, self.shapes, of_each, stream, fused))
+        passes = fuse(layers, training) if fused else [(layer, 1) for layer in layers]
+        self.steps = tuple(_plan(passes, inputs, self.shapes, of_each, stream))
         self.n_learned = sum(parameter.learned for parameter in self.parameters)
         self.flops = sum(layer.flops(shape) for layer, shape in zip(layers, inputs, strict=True))
         sizes = [math.prod(input_shape), *(step.layer.largest_array(step.input_shape) for step in self.steps)]
@@ -274,15 +279,14 @@ def _shaped(x: Array, shape: Shape) -> Array:
 
 
 def _plan(
-    layers: Sequence[Layer],
+    passes: Sequence[tuple[Layer, int]],
     inputs: Sequence[Shape],
     outputs: Sequence[Shape],
     parameters: Sequence[Sequence[Parameter]],
     stream: int,
-    fused: bool,
 ) -> list[Step]:
     plan, index, param, grad = [], 0, 0, 0
-    for layer, count in fuse(layers) if fused else [(layer, 1) for layer in layers]:
+    for layer, count in passes:
         own = [parameter for of_layer in parameters[index : index + count] for parameter in of_layer]
         params = slice(param, param + len(own))
         grads = slice(grad, grad + sum(parameter.learned for parameter in own))

@@ -67,6 +67,7 @@ class Network:
         self.dtype = np.dtype(dtype)
         self.fused = fused
         self._chain = Chain(self.layers, self.input_shape, fused=fused)
+        self._predicting = Chain(self.layers, self.input_shape, fused=fused, training=False)
         self.shapes, self.largest_array = self._chain.shapes, self._chain.largest_array
         self.parameters = {parameter.name: parameter for parameter in self._chain.parameters}
         self.arena = Arena({name: parameter.shape for name, parameter in self.parameters.items()}, dtype)
@@ -128,7 +129,7 @@ class Network:
         shapes = {name: view.shape for name, view in self.learned.items()}
         gradients = Arena(shapes, self.dtype) if training else None
         site = Site(0, self.input_shape, batch_size, self.dtype, n_threads, training)
-        return Workspace(self._chain, list(self.arena.views.values()), gradients, site)
+        return Workspace(self._chain_for(training), list(self.arena.views.values()), gradients, site)
 
     def borrow_workspace(self, batch_size: int, n_threads: int) -> Workspace:
         """Return a workspace for prediction that nobody else uses now: a spare one where one fits, else a new one."""
@@ -203,8 +204,11 @@ class Network:
     def _forward(self, x: Array, workspace: Workspace, run: Run, first: int) -> Array:
         workspace.x = x
         out = workspace.output(len(x))
-        self._chain.forward(x, out, workspace.own, run, first)
+        self._chain_for(workspace.training).forward(x, out, workspace.own, run, first)
         return out
+
+    def _chain_for(self, training: bool) -> Chain:
+        return self._chain if training else self._predicting
 
     def backward(self, workspace: Workspace, run: Run) -> None:
         """Fill ``workspace.gradients`` for the batch that `forward` last saw in this workspace.

@@ -71,7 +71,7 @@ class Residual(Layer):
         )
 
     def memory(self, site: Site) -> "ResidualMemory":
-        main, around = self._chains(site.input_shape, (site.stream + 1) * STREAMS)
+        main, around = self._chains(site.input_shape, (site.stream + 1) * STREAMS, site.training)
         shape = main.output_shape
         sizes = [site.batch_size * math.prod(size) for size in (shape, site.input_shape)]
         is_open = not around.steps  # x itself is added
@@ -128,10 +128,10 @@ class Residual(Layer):
         memory.around.chain.forward(x, around, memory.around.own(own), run)
         return around
 
-    def _chains(self, input_shape: Shape, stream: int) -> tuple[Chain, Chain]:
+    def _chains(self, input_shape: Shape, stream: int, training: bool = True) -> tuple[Chain, Chain]:
         return (
-            Chain(self.layers, input_shape, stream),
-            Chain(self.shortcut, input_shape, stream + STREAMS // 2),
+            Chain(self.layers, input_shape, stream, training=training),
+            Chain(self.shortcut, input_shape, stream + STREAMS // 2, training=training),
         )
 
 

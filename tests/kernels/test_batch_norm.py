@@ -89,6 +89,19 @@ def test_apply(kernel, dtype):
     assert_close(out, gamma.astype(np.float64) * (x.astype(np.float64) - mean) * expected + beta)
 
 
+@pytest.mark.parametrize("has_bias", [True, False])
+@pytest.mark.parametrize("channels", [0, 1, 7, 64])
+def test_fold(kernel, dtype, channels, has_bias):
+    _, gamma, beta, mean, variance = operands((1, channels), dtype)
+    bias = normal((channels,), 5, dtype) if has_bias else None
+    targets = Out(gamma.shape, dtype), Out(gamma.shape, dtype)
+    got = call(lambda *given: kernel.batch_norm_fold(*given, EPSILON), gamma, beta, mean, variance, bias, *targets)
+    for i in range(channels):
+        scale = float(gamma[i]) / (float(variance[i]) + EPSILON) ** 0.5
+        shift = float(beta[i]) + ((float(bias[i]) if has_bias else 0.0) - float(mean[i])) * scale
+        np.testing.assert_allclose([got[0][i], got[1][i]], [scale, shift], rtol=2 * np.finfo(dtype).eps)
+
+
 def test_a_mean_far_from_zero_costs_no_digits_of_the_variance(kernel):
     given = operands((20_000, 3), np.dtype(np.float32), offset=1000.0)
     scale = forward(kernel, *given)[3]

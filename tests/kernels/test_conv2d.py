@@ -151,6 +151,25 @@ def test_forward(kernel, dtype, case):
         assert np.sum(clear) >= 0.9 * clear.size
 
 
+@pytest.mark.parametrize(
+    "case", [*PLAIN, *WINOGRAD, *FILTERS, Case(kernel=(1, 1), filters=33), Case(x=(0, 5, 5, 2))], ids=describe
+)
+def test_filters_that_are_scaled(kernel, dtype, case):
+    """As many numbers as filters, of both signs, small and large; one is 0, and then only the bias is left."""
+    x, weight, bias = operands(case, dtype)
+    scale = np.random.default_rng(4).uniform(-3, 3, case.filters).astype(dtype)
+    scale[:1] = 0
+    out, argmax = conv2d_forward(kernel, x, weight, bias, case.geometry, scale=scale)
+    scaled = weight.astype(np.float64) * scale
+    oracle, places, lead = pooled(case, oracles.conv2d(x, scaled, bias, case.stride, case.padding))
+    assert_close(out, oracle, scale=1.0)
+    if argmax is not None:
+        clear = lead > 1e-4
+        np.testing.assert_array_equal(argmax[clear], places[clear])
+    ones = conv2d_forward(kernel, x, weight, bias, case.geometry, scale=np.ones(case.filters, dtype))
+    assert_same_bits(ones, conv2d_forward(kernel, x, weight, bias, case.geometry))
+
+
 @every_case
 def test_backward(kernel, dtype, case):
     x, weight, _ = operands(case, dtype)

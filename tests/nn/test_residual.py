@@ -50,7 +50,8 @@ def test_the_output_is_the_sum_of_both_ways(block, shape, training):
     x = distinct((5, *shape), 0)
     params, (main, around) = both_ways(block, x, training)
     got = layer_pass(block, x, params, run=Run(training=training))
-    np.testing.assert_array_equal(got.out, main + around)
+    # A pass that predicts in memory for training folds no normalization; the two ways by themselves do.
+    np.testing.assert_allclose(got.out, main + around, rtol=0, atol=1e-13 * np.abs(main).max())
 
 
 @pytest.mark.parametrize("training", [False, True])

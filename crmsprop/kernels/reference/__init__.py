@@ -11,6 +11,7 @@ from crmsprop.kernels.reference.augment import augment, augment_scratch
 from crmsprop.kernels.reference.batch_norm import (
     batch_norm_apply,
     batch_norm_backward,
+    batch_norm_fold,
     batch_norm_forward,
     batch_norm_scratch,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "average_pool2d_forward",
     "batch_norm_apply",
     "batch_norm_backward",
+    "batch_norm_fold",
     "batch_norm_forward",
     "batch_norm_scratch",
     "conv2d_backward",

@@ -63,6 +63,27 @@ def batch_norm_apply(
 
 
 @silent
+def batch_norm_fold(
+    gamma: Array,
+    beta: Array,
+    running_mean: Array,
+    running_variance: Array,
+    bias: Array | None,
+    scale: Array,
+    shift: Array,
+    epsilon: float,
+) -> None:
+    """What batch_norm_apply does to ``x + bias`` as ``scale * x + shift``; of shape (channels,), bias or None.
+
+    ``scale = gamma / sqrt(running_variance + epsilon)``, and ``shift = beta + (bias - running_mean) * scale``.
+    """
+    layer_checks.check_batch_norm_fold(gamma, beta, running_mean, running_variance, bias, scale, shift)
+    wide = gamma.astype(np.float64) / np.sqrt(running_variance.astype(np.float64) + epsilon)
+    distance = (0.0 if bias is None else bias.astype(np.float64)) - running_mean.astype(np.float64)
+    scale[...], shift[...] = wide, beta.astype(np.float64) + distance * wide
+
+
+@silent
 def batch_norm_backward(
     x: Array,
     gamma: Array,

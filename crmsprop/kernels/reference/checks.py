@@ -169,7 +169,13 @@ def check_conv_sizes(x_shape: Shape, weight_shape: Shape, geometry: ConvGeometry
 
 
 def check_conv(
-    x: Array, weight: Array, bias: Array | None, out: Array, argmax: Array | None, geometry: ConvGeometry
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    out: Array,
+    argmax: Array | None,
+    geometry: ConvGeometry,
+    scale: Array | None,
 ) -> None:
     """Operands and targets of conv2d_forward."""
     real, size = _check_conv_operands(x, weight, argmax, geometry)
@@ -178,7 +184,10 @@ def check_conv(
     if bias is not None:
         reads(bias, "bias", real, 1)
         sized(bias, "bias", 0, weight.shape[3])
-    separate(("out", "argmax", "x", "weight", "bias"), (out, argmax, x, weight, bias), 2)
+    if scale is not None:
+        reads(scale, "scale", real, 1)
+        sized(scale, "scale", 0, weight.shape[3])
+    separate(("out", "argmax", "x", "weight", "bias", "scale"), (out, argmax, x, weight, bias, scale), 2)
 
 
 def check_conv_backward(

@@ -37,15 +37,18 @@ def conv2d_forward(
     geometry: ConvGeometry,
     scratch: Array,
     n_threads: int,
+    scale: Array | None = None,
 ) -> None:
     """Cross-correlate images with filters, add the bias, cut off at 0, take the largest of each pool window.
 
     Shapes: x (n, height, width, channels), weight (kh, kw, channels, filters), bias (filters,) or None, out as
     `geometry.pooled` says. `argmax`, uint8 and of out's shape, or None where it is not wanted, gets the place of the
     largest value in its window, row by row (the first of equal ones; a NaN is largest), or 255 where the ReLU cut it
-    off.
+    off. Each filter is multiplied by its number in `scale` (filters,) first, unless that is None.
     """
-    checks.check_conv(x, weight, bias, out, argmax, geometry)
+    checks.check_conv(x, weight, bias, out, argmax, geometry, scale)
+    if scale is not None:
+        weight = weight * scale
     convolved = np.tensordot(_windows(x, weight, geometry), weight, axes=([3, 4, 5], [2, 0, 1]))
     if bias is not None:
         convolved += bias

@@ -62,6 +62,28 @@ def check_batch_norm_apply(
     separate(names, (out, scale, x, gamma, beta, running_mean, running_variance), 2)
 
 
+def check_batch_norm_fold(
+    gamma: Array,
+    beta: Array,
+    running_mean: Array,
+    running_variance: Array,
+    bias: Array | None,
+    scale: Array,
+    shift: Array,
+) -> None:
+    """Statistics and targets of batch_norm_fold."""
+    real = real_of(gamma, "gamma")
+    reads(gamma, "gamma", real, 1)
+    read = {"beta": beta, "running_mean": running_mean, "running_variance": running_variance}
+    given = {} if bias is None else {"bias": bias}
+    for check, arrays in ((reads, read), (writes, {"scale": scale, "shift": shift}), (reads, given)):
+        for name, array in arrays.items():
+            check(array, name, real, 1)
+            sized(array, name, 0, gamma.size)
+    names = ("scale", "shift", "gamma", "beta", "running_mean", "running_variance", "bias")
+    separate(names, (scale, shift, gamma, beta, running_mean, running_variance, bias), 2)
+
+
 def check_batch_norm_backward(
     x: Array,
     gamma: Array,

@@ -12,6 +12,7 @@ typedef struct {
     isize pool_h, pool_w;                     /* 1 x 1 for none; windows do not overlap */
     int relu;
     const void *x, *weight, *bias, *dy, *out; /* out as an input: the ReLU's mask in the backward pass without a pool */
+    const void *scale;     /* forward: each filter is multiplied by its number; NULL for 1 */
     void *y, *dx, *dweight, *dbias; /* gradients: NULL where nobody needs them */
     unsigned char *argmax; /* one byte a pooled output: place in the window, 255 where the ReLU cut it off */
     void *packed;          /* weights, packed by `pack` */

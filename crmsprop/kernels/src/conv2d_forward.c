@@ -31,11 +31,20 @@ static isize frame_size(const crm_conv2d *c)
 
 static isize pack_tasks(const crm_conv2d *c) { return CEIL_DIV(c->filters, PANEL); }
 
+static void scale_panel(real *panel, isize rows, isize width, const real *scale)
+{
+    for (isize k = 0; k < rows; k++)
+        for (isize j = 0; j < width; j++)
+            panel[k * panel_width(width) + j] *= scale[j];
+}
+
 static void pack(const crm_conv2d *c, isize task)
 {
-    isize column = task * PANEL;
-    pack_panel((const real *)c->weight + column, c->filters, 1, kernel_size(c), MIN(c->filters - column, PANEL),
-               (real *)c->packed + column * kernel_size(c));
+    isize column = task * PANEL, width = MIN(c->filters - column, PANEL);
+    real *panel = (real *)c->packed + column * kernel_size(c);
+    pack_panel((const real *)c->weight + column, c->filters, 1, kernel_size(c), width, panel);
+    if (c->scale)
+        scale_panel(panel, kernel_size(c), width, (const real *)c->scale + column);
 }
 
 /* Output row y into `out`, whose pixels lie `pixel` reals apart. */

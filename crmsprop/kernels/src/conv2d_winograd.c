@@ -15,6 +15,12 @@ static isize packed_size(const crm_conv2d *c) { return panels_size(c->channels, 
 
 static isize pack_tasks(const crm_conv2d *c) { return CEIL_DIV(c->filters, PANEL); }
 
+static inline void scale_taps(vec taps[3][3], vec scale)
+{
+    for (isize tap = 0; tap < 9; tap++)
+        taps[tap / 3][tap % 3] *= scale;
+}
+
 static void pack(const crm_conv2d *c, isize task)
 {
     isize column = task * PANEL, width = MIN(c->filters - column, PANEL), full = panel_width(width);
@@ -25,6 +31,8 @@ static void pack(const crm_conv2d *c, isize task)
             vec taps[3][3], points[REACH][REACH];
             for (isize tap = 0; tap < 9; tap++)
                 taps[tap / 3][tap % 3] = load_some(weight + tap * c->channels * c->filters, width - f);
+            if (c->scale)
+                scale_taps(taps, load_some((const real *)c->scale + column + f, width - f));
             filter_to_points(taps, points);
             for (isize k = 0; k < POINTS; k++)
                 store(packed + k * point_size(c->channels, full) + channel * full + f, points[k / REACH][k % REACH]);
