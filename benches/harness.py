@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+import crmsprop
+
 RESULTS = Path(__file__).parent / "results"
 PAUSE = 0.03  # seconds
 TURN = 0.02  # seconds that a contender runs at a stretch, at least one call
@@ -71,9 +73,11 @@ def machine() -> dict[str, str]:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The version of each package; "absent" where it is not installed."""
-    found = {}
+    """The version of each package, the one of crmsprop that is imported; "absent" where it is not installed."""
+    found = {"crmsprop": crmsprop.__version__}
     for package in packages:
+        if package in found:
+            continue
         try:
             found[package] = version(package)
         except PackageNotFoundError:
