@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crmsprop.kernels.reference import checks
+from crmsprop.kernels.reference import rmsprop_checks as checks
 from crmsprop.kernels.reference.checks import Array, silent
 from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
 
