@@ -58,8 +58,10 @@ def test_files_that_it_links_to_are_there():
 
 
 def test_the_table_of_speeds_is_that_of_the_results():
-    measured = {}
-    for row in table(RESULTS, "| network | crmsprop | torch channels_last | torch |"):
+    measured, training = {}, RESULTS.split("\n## Training")[1:]  # of images, of perceptrons
+    for row in (
+        row for part in training for row in table(part, "| network | crmsprop | torch channels_last | torch |")
+    ):
         ratio = row.pop("the fastest peer is slower by").strip("*")
         speeds = {name: cell.split(" (")[0] for name, cell in row.items() if name and cell != "-"}
         ours = speeds.pop("crmsprop")
@@ -87,7 +89,10 @@ def test_the_accuracy_and_the_picture_are_those_of_the_results():
         assert f"{float(drawn['accuracy']):.1%}" == row["accuracy in training"]
         assert abs(100 * float(drawn["val_accuracy"]) - float(row["held-out accuracy"].rstrip("%"))) <= 0.051
     result = re.search(r"Test accuracy \*\*(.*?%)\*\* after 18 epochs in (\d+)\.\d minutes", RESULTS)
-    assert f"--model fast`: {result[1]} of the test images right, {result[2]} minutes on two cores" in README
+    text = " ".join(README.split())
+    assert f"--model fast`: {result[1]} of the test images right after {result[2]} minutes on two cores" in text
+    tuned = re.search(r"mean (\d\d\.\d%), in 4\.8 to 5\.3 minutes each", RESULTS)
+    assert f"with `--model tuned`, a small network, {tuned[1]} after five." in text
     picture = (TREE / "benches" / "learning_curves.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) < 60_000
