@@ -65,8 +65,12 @@ def _layers_to_freeze(text: str) -> str | int | None:
 
 NETWORK = (
     Option("filters", "filters of each convolution", int, many=True),
+    Option("kernel_size", "height and width of the filters", int),
+    Option("pool_size", "height and width of the windows of the max-pool behind each convolution", int),
+    Option("padding", "of the convolutions: same, as large as before, or valid, without a border", str, "NAME"),
     Option("dense_units", "units of each dense layer behind the convolutions, the output apart", int, many=True),
     Option("hidden_layer_sizes", "units of each hidden layer", int, many=True),
+    Option("activation", "after each hidden layer: relu, identity, tanh or logistic", str, "NAME"),
     Option("dropout", "fraction of each dense layer that is dropped in training, in [0, 1)", float, "F"),
     Option(
         "dtype",

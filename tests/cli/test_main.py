@@ -106,6 +106,9 @@ def test_arguments_of_the_process(monkeypatch, capsys):
         (["train", "--seed", "-1"], "--seed must be None, an integer in [0, 2**32)"),
         (["train", "--validation-fraction", "1.5"], "--validation-fraction must be in (0, 1), got 1.5"),
         (["train", "--filters", "0"], "--filters[0] must be at least 1, got 0"),
+        (["train", "--kernel-size", "0"], "--kernel-size must be at least 1, got 0"),
+        (["train", "--activation", "cubic"], "--activation must be one of 'relu', 'identity', 'tanh', 'logistic', got"),
+        (["train", "--model", "mlp", "--pool-size", "2"], "--pool-size does not apply to --model mlp"),
     ],
 )
 def test_bad_usage(run, folder, arguments, message):

@@ -82,7 +82,8 @@ def test_quiet(train_small, folder):
 
 
 def test_options_reach_the_estimator(run, folder):
-    text = "--filters 3 5 --dense-units 6 7 --dropout 0.1 --dtype float64 --epochs 1 --batch-size 50 "
+    text = "--filters 3 5 --kernel-size 2 --pool-size 3 --padding valid --activation tanh --dense-units 6 7 "
+    text += "--dropout 0.1 --dtype float64 --epochs 1 --batch-size 50 "
     text += "--learning-rate 0.01 --schedule constant --rho 0.8 --epsilon 1e-6 --momentum 0.5 --centered "
     text += "--eps-in-sqrt --l2 0.001 --ema 0.75 "
     text += "--validation-fraction 0.3 --early-stopping --patience 2 --monitor val_accuracy --min-delta 0.01 "
@@ -91,6 +92,10 @@ def test_options_reach_the_estimator(run, folder):
     model = crmsprop.load(folder / "crmsprop-run" / "model.crms")
     expected = {
         "filters": (3, 5),
+        "kernel_size": 2,
+        "pool_size": 3,
+        "padding": "valid",
+        "activation": "tanh",
         "dense_units": (6, 7),
         "dropout": 0.1,
         "dtype": "float64",

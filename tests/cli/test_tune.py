@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from cifar_files import PY, make_images, write_py
 from cli_processes import start
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -141,6 +142,55 @@ def test_parameters_of_every_kind(run, search, folder):
     assert (model.augmentation is None) == (best["param_augmentation"] == "none")
     assert (model.centered, model.clip_norm) == (True, None)
     assert len(read(folder / "crmsprop-tune" / TABLE)) == 8
+
+
+def test_the_architecture(run, search, folder):
+    params = ["kernel_size=1,3", "pool_size=1,2", "activation=relu,tanh", "padding=same,valid", "dense_units=4,8 6"]
+    words = [word for param in params for word in ("--param", param)]
+    assert run("tune", "--data", "d.npz", "--filters", 3, "--epochs", 1, "--cv", 2, "--quiet", *words).code == 0
+    rows = read(folder / "crmsprop-tune" / TABLE)
+    assert len(rows) == 32
+    assert len({row["split0_test_score"] for row in rows}) > 1
+    model = crmsprop.load(folder / "crmsprop-tune" / "model.crms")
+    sizes = [str(model.kernel_size), str(model.pool_size)]
+    assert sizes == [rows[0]["param_kernel_size"], rows[0]["param_pool_size"]]
+    assert (model.activation, model.padding) == (rows[0]["param_activation"], rows[0]["param_padding"])
+    assert " ".join(map(str, model.dense_units)) == rows[0]["param_dense_units"]
+
+
+@pytest.mark.parametrize(
+    ("param", "message"),
+    [
+        (
+            "activation=relu,cubic",
+            "--param activation must be one of 'relu', 'identity', 'tanh', 'logistic', got 'cubic'",
+        ),
+        ("kernel_size=3,0", "--param kernel_size must be at least 1, got 0"),
+        ("padding=same,some", "--param padding must be "),
+    ],
+)
+def test_an_architecture_that_is_none(search, folder, param, message):
+    assert search("--param", param).error().startswith(message)
+    assert names(folder) == ["d.npz"]
+
+
+def test_cifar10_with_two_processes(run, folder, tmp_path):
+    """The search that the help shows, on files of the official format, and the same without processes."""
+    write_py(tmp_path / "data" / PY, make_images(40))
+    grid = ("--param", "rho=0.8,0.9,0.95,0.99", "--param", "learning_rate=1e-4,1e-2", "--cv", 3)
+    small = ("--filters", 2, "--kernel-size", 1, "--pool-size", 4, "--dense-units", 4, "--epochs", 1)
+    found = []
+    for jobs in (1, 2):
+        home = ("--data-home", tmp_path / "data", "--no-download", "--output", f"with-{jobs}", "--jobs", jobs)
+        ended = run("tune", "--data", "cifar10", *home, *grid, *small, "--scoring", "neg_log_loss")
+        assert ended.code == 0
+        assert "8 candidates, 3 fits each" in ended.err
+        assert names(folder / f"with-{jobs}") == ALL
+        found.append([{**row, "mean_fit_time": None} for row in read(folder / f"with-{jobs}" / TABLE)])
+    assert found[0] == found[1]
+    means = [float(row["mean_test_score"]) for row in found[0]]
+    assert means == sorted(means, reverse=True)
+    assert len(set(means)) == 8
 
 
 def test_the_reference_program_on_the_digits(run, folder):
