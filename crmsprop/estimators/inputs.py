@@ -40,7 +40,7 @@ def rows_of_images(X: Any, image_shape: Shape | None) -> tuple[Any, Shape | None
     ValueError
         If X has images of another shape.
     """
-    if isinstance(X, (list, tuple)):
+    if isinstance(X, (list, tuple)) or (hasattr(X, "__array__") and not hasattr(X, "shape")):
         X = np.asarray(X)
     if getattr(X, "ndim", 2) not in (3, 4):
         return X, image_shape

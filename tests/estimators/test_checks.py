@@ -1,6 +1,18 @@
 """The checks of scikit-learn, over all estimators: none of them is skipped for what our tags say."""
 
-from sklearn.utils.estimator_checks import parametrize_with_checks
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_get_feature_names_out_error,
+    check_global_output_transform_pandas,
+    check_inplace_ensure_writeable,
+    check_set_output_transform,
+    check_set_output_transform_pandas,
+    check_transformer_get_feature_names_out,
+    check_transformer_get_feature_names_out_pandas,
+    parametrize_with_checks,
+)
 
 from crmsprop import CNNClassifier, CNNRegressor, MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor
 from crmsprop.nn import GELU, BatchNorm, Dense, ReLU, Tanh
@@ -29,6 +41,19 @@ DEFAULTS = [
 ]
 
 
+#: What scikit-learn asks of its own estimators alone.
+OF_ITS_OWN = [
+    check_dataframe_column_names_consistency,
+    check_get_feature_names_out_error,
+    check_global_output_transform_pandas,
+    check_inplace_ensure_writeable,
+    check_set_output_transform,
+    check_set_output_transform_pandas,
+    check_transformer_get_feature_names_out,
+    check_transformer_get_feature_names_out_pandas,
+]
+
+
 def why_they_fail(estimator):
     """What may fail, and has to, since expected failures are strict."""
     reasons = []
@@ -47,3 +72,10 @@ def test_with_one_batch_and_no_dropout_nothing_fails(estimator, check):
 @parametrize_with_checks(DEFAULTS, expected_failed_checks=why_they_fail)
 def test_with_the_defaults_at_most_the_weights_are_listed(estimator, check):
     check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")  # they fit frames, transform arrays
+@pytest.mark.parametrize("check", OF_ITS_OWN, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("estimator", EXACT, ids=lambda estimator: type(estimator).__name__)
+def test_what_is_asked_of_scikit_learns_own(estimator, check):
+    check(type(estimator).__name__, clone(estimator).set_params(max_epochs=5))

@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse
 
 from crmsprop.callbacks import EarlyStopping
+from crmsprop.estimators.inputs import rows_of_images
 
 DTYPES = {
     np.uint8: np.float32,
@@ -73,6 +74,27 @@ def test_every_form_of_the_same_numbers_gives_the_same_bits(cases, kind, form):
     model = getattr(cases, kind)().fit(form(X), y)
     assert model.predict_proba(form(X)).tobytes() == expected
     np.testing.assert_array_equal(X, before)
+
+
+class AsArray:
+    """What NumPy can read, and nothing else."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.array, dtype)
+
+
+def test_only_what_has_no_shape_is_read_to_know_whether_it_is_images():
+    """Frames that are not those of pandas have a shape, and names of columns that an array would lose."""
+    images = np.arange(24.0).reshape(2, 4, 3, 1)
+    rows, shape = rows_of_images(AsArray(images), None)
+    np.testing.assert_array_equal(rows, images.reshape(2, 12))
+    assert shape == (4, 3, 1)
+    frame = AsArray(images.reshape(2, 12))
+    frame.shape = (2, 12)
+    assert rows_of_images(frame, None) == (frame, None)
 
 
 @pytest.mark.parametrize("offset", [0, 128, 3])
