@@ -3,9 +3,9 @@
 import argparse
 
 import reliability
-from reliability import files, forks, kill, memory, threads
+from reliability import files, forks, kill, memory, searches, threads
 
-COMMANDS = (kill, files, forks, threads, memory)
+COMMANDS = (kill, files, forks, threads, memory, searches)
 
 
 def main():

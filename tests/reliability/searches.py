@@ -1,0 +1,209 @@
+"""Watches the processes of a search: what they keep in memory, which files are open, how many threads there are.
+
+A GridSearchCV of 40 fits, with callbacks that write files, behind one of 10 fits that starts what is needed: in this
+process, in two processes of joblib (loky), and on a cluster of dask with two workers. Each process notes after each of
+its fits what it has, and this one after each of the two searches. From the tenth fit of a process on, or from the
+middle of its fits where it has less than 20, memory may grow by 5 MB at most, open files and threads by 5, as those of
+dask and joblib come and go: a file for each fit would be 12 at least. What the searches leave in the folder for
+temporary files is counted when they are over. The garbage collector is left to itself.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import joblib
+import numpy as np
+from joblib.externals.loky import get_reusable_executor
+from sklearn.model_selection import GridSearchCV
+
+from crmsprop.callbacks import CSVLogger, ModelCheckpoint
+from reliability.memory import BEGUN, LIMIT, resident
+from reliability.models import KINDS
+
+FITS = 40
+#: What may be there more than when it began to count.
+LIMITS = {"bytes": LIMIT, "files": 5, "threads": 5}
+#: So many times the samples: joblib maps an array of a megabyte and more into the memory of its processes.
+COPIES = 32
+
+
+def levels():
+    """What this process has (Linux)."""
+    count = {name: len(os.listdir(f"/proc/self/{folder}")) for name, folder in (("files", "fd"), ("threads", "task"))}
+    return {"bytes": resident(), **count}
+
+
+# ---- what is done in the processes of a search
+
+
+class Notes:
+    """A scorer that notes what its process has after each fit, in a file that is named by the number of the process."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, model, X, y):
+        score = model.score(X, y)
+        with open(Path(self.folder, str(os.getpid())), "a") as file:
+            print(json.dumps(levels()), file=file)
+        return score
+
+
+def problem(kind, callbacks):
+    """Return a model, and its samples, of which there are enough."""
+    model, X, y = KINDS[kind]()
+    model.set_params(max_epochs=2, random_state=0, validation_fraction=0.2, callbacks=callbacks)
+    return model, np.concatenate([X] * COPIES), np.concatenate([y] * COPIES)
+
+
+def search(model, X, y, n_fits, scoring, n_jobs):
+    """Search over learning rates with so many fits."""
+    grid = {"learning_rate": np.geomspace(1e-5, 1e-3, n_fits // 2).tolist()}
+    GridSearchCV(model, grid, cv=2, scoring=scoring, refit=False, n_jobs=n_jobs).fit(X, y)
+
+
+# ---- where; each yields n_jobs
+
+
+@contextlib.contextmanager
+def one_process():
+    yield 1
+
+
+@contextlib.contextmanager
+def loky():
+    yield 2
+    get_reusable_executor().shutdown()
+
+
+@contextlib.contextmanager
+def dask():
+    from dask.config import set as configured
+    from distributed import Client, LocalCluster
+
+    # Its own temporary files, of which two locks stay, are no concern of a search.
+    with tempfile.TemporaryDirectory() as folder, configured({"temporary-directory": folder}):
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+        with cluster, Client(cluster), joblib.parallel_config(backend="dask"):
+            yield None  # as many as it has workers
+
+
+PLACES = {place.__name__.replace("_", " "): place for place in (one_process, loky, dask)}
+
+# ---- the report
+
+
+@dataclass
+class Report:
+    """What many searches came to: by kind and place, the fits of each process, what has grown, and files that are left.
+
+    Attributes
+    ----------
+    fits : dict of lists
+    growth : dict of dicts
+        The largest of all processes.
+    left : dict of lists
+    """
+
+    fits: dict = field(default_factory=dict)
+    growth: dict = field(default_factory=dict)
+    left: dict = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def leaks(self):
+        grown = [
+            f"{name} of {where}"
+            for where, found in self.growth.items()
+            for name, amount in found.items()
+            if amount > LIMITS[name]
+        ]
+        return [*grown, *(f"temporary files of {where}" for where, names in self.left.items() if names)]
+
+    def __str__(self):
+        lines = [
+            f"{where}: {' + '.join(map(str, self.fits[where]))} fits, {found['bytes'] / 1e6:.1f} MB, "
+            f"{found['files']} files and {found['threads']} threads more, {len(self.left[where])} temporary files left"
+            for where, found in self.growth.items()
+        ]
+        return "\n".join([*lines, f"{self.seconds:.0f} s"])
+
+
+def growth(notes, begun):
+    """What there is at the end and was not there at the note of this number; of memory at any time after it."""
+    counted = notes[max(begun - 1, 0) :]
+    found = {name: counted[-1][name] - counted[0][name] for name in LIMITS}
+    return {**found, "bytes": max(note["bytes"] for note in counted) - counted[0]["bytes"]}
+
+
+def watched(kind, place, n_fits, callbacks, patience):
+    """Return the fits of each process, what has grown the most, and what is left of temporary files."""
+    with tempfile.TemporaryDirectory() as notes, tempfile.TemporaryDirectory() as files, temporary_files() as folder:
+        writers = [CSVLogger(f"{files}/log.csv"), ModelCheckpoint(f"{files}/best.crms", "loss"), *callbacks]
+        task, own = problem(kind, writers), []
+        with PLACES[place]() as n_jobs:
+            for fits in (BEGUN, n_fits):
+                search(*task, fits, Notes(notes), n_jobs)
+                own.append(levels())
+        found = [list(map(json.loads, path.read_text().splitlines())) for path in Path(notes).iterdir()]
+        left = remaining(folder, patience)
+    growths = [growth(lines, min(BEGUN, len(lines) // 2)) for lines in found] + [growth(own, 0)]
+    return sorted(map(len, found)), {name: max(each[name] for each in growths) for name in LIMITS}, left
+
+
+@contextlib.contextmanager
+def temporary_files():
+    """Let this process, and those that it starts, put temporary files into a folder of their own."""
+    names, before = ("TMPDIR", "JOBLIB_TEMP_FOLDER"), dict(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.update(dict.fromkeys(names, folder))
+        tempfile.tempdir = None  # it has kept what it found before
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = None
+            for name in names:
+                os.environ.pop(name)
+            os.environ.update({name: before[name] for name in names if name in before})
+
+
+def remaining(folder, patience):
+    """Names of files that are there after so many seconds: joblib has a process of its own that takes them away."""
+    deadline = time.monotonic() + patience
+    while (names := sorted(str(path) for path in Path(folder).rglob("*") if path.is_file())) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.1)
+    return names
+
+
+def searches(n_fits, kinds=tuple(KINDS), places=tuple(PLACES), callbacks=(), patience=10):
+    """Return the report of a search of so many fits of each kind in each place; `patience` is in seconds."""
+    report, start = Report(), time.monotonic()
+    for place in places:
+        for kind in kinds:
+            found = watched(kind, place, n_fits, callbacks, patience)
+            where = f"{kind}, {place}"
+            report.fits[where], report.growth[where], report.left[where] = found
+    report.seconds = time.monotonic() - start
+    return report
+
+
+# ---- the command
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser("searches", help="searches whose processes do not grow", description=__doc__)
+    parser.add_argument("--fits", type=int, default=FITS)
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    report = searches(options.fits)
+    print(report)
+    return int(bool(report.leaks))
