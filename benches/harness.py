@@ -86,11 +86,16 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def save(name: str, rows: list[dict[str, Any]], packages: tuple[str, ...], **more: Any) -> None:
-    """Write what a bench found for benches/report.py; cases that it left out stay as they were."""
+    """Write what a bench found for benches/report.py; what it left out stays as it was, if it was of the same day.
+
+    Rows of another day, machine or version go: a table has one line for all of its conditions.
+    """
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
+    conditions = {"machine": machine(), "versions": versions(*packages)}
     before = json.loads(path.read_text()) if path.exists() else {}
+    before = before if {key: before.get(key) for key in conditions} == conditions else {}
     done = {row["case"] for row in rows}
     kept = [row for row in before.get("rows", []) if row["case"] not in done]
-    document = {**before, "machine": machine(), "versions": versions(*packages), "rows": [*kept, *rows]}
+    document = {**before, **conditions, "rows": [*kept, *rows]}
     path.write_text(json.dumps(document | {key: value for key, value in more.items() if value}, indent=1) + "\n")

@@ -1,8 +1,10 @@
 """The package as a whole: where it stands unbuilt, and whom its warnings point at."""
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,18 @@ def test_a_free_threaded_python_is_refused_before_anything_is_compiled():
     code, _, errors = in_new_interpreter(FREE_THREADED_BUILD)
     assert code == 1
     assert errors.startswith("crmsprop needs a Python with the global interpreter lock: this one is free-threaded")
+
+
+def test_a_wheel_is_tested_with_all_that_the_tests_read():
+    """cibuildwheel copies what is named, and nothing else: what README and tests speak of at the top of the tree."""
+    tree = TESTS.parent
+    named = tomllib.loads((tree / "pyproject.toml").read_text())["tool"]["cibuildwheel"]["test-sources"]
+    assert [name for name in named if not (tree / name).exists()] == []
+    links = re.findall(r"\]\((?!http)([^/)]+)", (tree / "README.md").read_text())
+    texts = "".join(path.read_text() for path in TESTS.rglob("*.py"))
+    read = re.findall(r"(?:TREE|tree|TESTS\.parent|parents\[\d\]) / \"([^\"]+)\"", texts)
+    assert {"docs", "benches", "README.md"} <= {*links, *read}
+    assert {*links, *read} - {*named, "crmsprop"} == set()
 
 
 def test_what_belongs_to_networks_is_there_without_an_import_of_its_own():

@@ -83,5 +83,5 @@ plt.show()
 # - Nothing, as a rule.
 # - If the loss jumps and a lower learning rate makes the training too slow: 1e-3.
 # - To repeat a training of another library: its value, and its formula. Keras and optax
-#   have theirs inside the root; `RMSprop.preset(params, "keras")` is theirs to the last
-#   digit, see :meth:`crmsprop.RMSprop.preset`.
+#   have theirs inside the root; `RMSprop.preset(params, "keras")` is theirs but for
+#   rounding, see :meth:`crmsprop.RMSprop.preset`.

@@ -84,5 +84,5 @@ plt.show()
 # - Then 0.95 and 0.99 with the same learning rate and with a third of it, for trainings
 #   of many epochs.
 # - On the command line: `crmsprop tune --param rho=0.8,0.9,0.95,0.99 --param
-#   learning_rate=0.003,0.01`, which also runs in several processes, stops hopeless
-#   candidates early and leaves this picture.
+#   learning_rate=0.003,0.01`, which leaves this picture. With `--jobs 2` it runs in two
+#   processes; with `--halving` candidates that look hopeless stop early.
