@@ -12,8 +12,6 @@ the end, with frozen figures.
 
 # sphinx_gallery_thumbnail_number = 4
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib import pyplot as plt
 
@@ -121,8 +119,9 @@ plt.show()
 # training by the command in the title, on two cores, 23 November 2026
 # (`benches/RESULTS.md`).
 
-results = Path(__file__).resolve().parents[2] / "benches" / "results"
-history = np.genfromtxt(results / "fast_cifar10.csv", delimiter=",", names=True)
+history = np.genfromtxt(
+    "../../benches/results/fast_cifar10.csv", delimiter=",", names=True
+)
 
 figure, ax = plt.subplots(layout="constrained")
 ax.plot(history["epoch"], 100 * history["accuracy"], marker=".", label="training")
