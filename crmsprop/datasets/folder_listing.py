@@ -1,18 +1,20 @@
 """Which pictures a folder holds for each class, and which of them are held out; none is opened yet."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crmsprop.errors import FileFormatError, check_real, shown
 
 #: What the names of pictures end in, in any case.
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
 #: What systems leave in folders, beside names that begin with a dot.
-LITTER = ("desktop.ini", "thumbs.db")
+LITTER = ("__macosx", "desktop.ini", "thumbs.db")
 #: What the folder beside ``train`` can be called.
 TEST_NAMES = ("test", "val", "valid", "validation")
 LAYOUT = "FOLDER/class/picture, or FOLDER/train/class/picture and FOLDER/test/class/picture"
@@ -135,20 +137,38 @@ def _label(folder: Path) -> str:
 
 
 def _held_out(found: Listing, fraction: float, rng: Any) -> tuple[Listing, Listing]:
-    """Return the pictures to train on, shuffled, and a share of each class, at least one."""
-    places = rng.permutation(len(found.paths))
-    labels = np.array(found.labels)[places]
-    classes = [(name, places[labels == name]) for name in np.unique(labels)]
-    held_out = np.concatenate([of_class[: _n_test(str(name), len(of_class), fraction)] for name, of_class in classes])
-    return found.take(places[~np.isin(places, held_out)]), found.take(held_out)._replace(others=[])
+    """Return the pictures to train on, shuffled, and about this share of each class, at least one.
+
+    A picture is held out for its name and that of its class: whatever is added to the folder, or taken out of it, no
+    other one changes sides, and a model that is tested later has not learned from what it is tested with.
+    """
+    salt = int(rng.randint(2**31 - 1))
+    draws = np.array([_draw(salt, path) for path in found.paths])
+    labels = np.array(found.labels)
+    held_out = np.zeros(len(labels), bool)
+    for name in np.unique(labels):
+        (places,) = np.nonzero(labels == name)
+        held_out[places[_chosen(str(name), draws[places], fraction)]] = True
+    places = rng.permutation(len(labels))
+    return found.take(places[~held_out[places]]), found.take(np.nonzero(held_out)[0])._replace(others=[])
 
 
-def _n_test(name: str, n: int, fraction: float) -> int:
+def _draw(salt: int, path: Path) -> float:
+    """A number in [0, 1) for the class and the name of a picture, the same wherever the folder lies."""
+    name = os.fsencode(f"{salt}/{path.parent.name}/{path.name}")
+    return int.from_bytes(hashlib.blake2b(name, digest_size=6).digest()) / 2**48
+
+
+def _chosen(name: str, draws: NDArray[np.float64], fraction: float) -> NDArray[np.bool_]:
+    """Which pictures of a class are held out: the draws below the fraction, but one at least, and never all."""
     if fraction == 0:
-        return 0
-    if n < 2:
+        return np.zeros(len(draws), bool)
+    if len(draws) < 2:
         raise ValueError(
-            f"class {shown(name)} must have 2 pictures or more, one of them to be held out, got {n}: add some, or put "
-            "those to test with into folders of their own, FOLDER/test/class/picture beside FOLDER/train/class/picture"
+            f"class {shown(name)} must have 2 pictures or more, one of them to be held out, got {len(draws)}: add "
+            "some, or put those to test with into folders of their own, FOLDER/test/class/picture beside "
+            "FOLDER/train/class/picture"
         )
-    return min(max(1, round(fraction * n)), n - 1)
+    smallest, *_, largest = np.sort(draws)
+    chosen: NDArray[np.bool_] = ((draws < fraction) | (draws == smallest)) & (draws != largest)
+    return chosen

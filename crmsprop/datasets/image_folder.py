@@ -45,8 +45,8 @@ def load_image_folder(
         and perhaps the channels, 1 for grey, 3 for colours or 4 with opacity. Without channels: 3, or 1 if no picture
         has colours. None for the size that all of them have.
     test_fraction : float, default=0.2
-        The share of each class that is held out, at least one picture and not all of them; 0 for none. It does nothing
-        where the folder has the two parts.
+        About the share of each class that is held out, at least one picture and not all of them; 0 for none. A picture
+        keeps its side when others come and go. It does nothing where the folder has the two parts.
     random_state : int, RandomState or None, default=0
         What chooses the pictures to hold out, and shuffles the others.
 
@@ -87,13 +87,54 @@ def load_image_folder(
     ...         for i in range(10):
     ...             Image.new("RGB", (64 + i, 48), name).save(pathlib.Path(folder, name, f"{i}.jpg"))
     ...     (X_train, y_train), (X_test, y_test) = load_image_folder(folder, image_shape=(24, 32))
-    >>> X_train.shape, X_test.shape, sorted(y_test.tolist())
-    ((16, 24, 32, 3), (4, 24, 32, 3), ['green', 'green', 'red', 'red'])
+    >>> X_train.shape[1:], len(X_train) + len(X_test), sorted(set(y_test.tolist()))
+    ((24, 32, 3), 20, ['green', 'red'])
     """
     train, test = list_parts(folder, test_fraction, random_state)
     if others := [*train.others, *test.others]:
         warn_user(skipped(others))
     return read_parts(train, test, image_shape)
+
+
+def load_image(path: str | os.PathLike[str], image_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return one picture as `load_image_folder` reads those of a folder: to ask a model about it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file of the picture.
+    image_shape : tuple of int
+        Height, width and channels: the `image_shape_` of the model that is asked. Two numbers stand for three channels.
+
+    Returns
+    -------
+    uint8 array of shape (height, width, channels)
+        The pixels, 0 to 255. A model takes several images: give it ``image[np.newaxis]``.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is no picture of a format that is read, is damaged, or too large.
+    ValueError
+        If `image_shape` is none.
+    MissingExtraError
+        If Pillow is not installed.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> from crmsprop.datasets import load_image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (640, 480), "red").save(pathlib.Path(folder, "new.jpg"))
+    ...     image = load_image(pathlib.Path(folder, "new.jpg"), (24, 32, 3))
+    >>> image.shape, image[0, 0].tolist()
+    ((24, 32, 3), [254, 0, 0])
+    """
+    shape = _checked_shape(image_shape)
+    return read_picture(Path(path).expanduser(), shape if len(shape) == 3 else (*shape, 3))
 
 
 def read_parts(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crmsprop.datasets import folder_listing, image_folder, load_image_folder
+from crmsprop.datasets import folder_listing, image_folder, load_image, load_image_folder
 from crmsprop.errors import FileFormatError
 
 
@@ -46,9 +46,8 @@ def values(part):
 def test_every_picture_is_in_one_part_with_the_name_of_its_folder():
     make("photos")
     train, test = load_image_folder("photos")
-    assert [part[0].shape for part in (train, test)] == [(16, 4, 6, 3), (4, 4, 6, 3)]
+    assert train[0].shape[1:] == test[0].shape[1:] == (4, 6, 3)
     assert train[0].dtype == np.uint8
-    assert test[1].tolist().count("cat") == test[1].tolist().count("dog") == 2
     found = [*zip(*values(train), strict=True), *zip(*values(test), strict=True)]
     assert sorted(found) == [(100 * k + i, name) for k, name in enumerate(["cat", "dog"]) for i in range(10)]
     for X, _ in (train, test):
@@ -66,13 +65,52 @@ def test_the_seed_chooses_and_shuffles():
     assert labels not in (sorted(labels), sorted(labels, reverse=True))  # or the last tenth would be one class
 
 
-@pytest.mark.parametrize(("fraction", "expected"), [(0, 0), (0.01, 1), (0.2, 2), (0.5, 5), (0.99, 9)])
-def test_each_class_gives_its_share_and_keeps_a_picture(fraction, expected):
+@pytest.mark.parametrize(("fraction", "expected"), [(0, 0), (0.001, 1), (0.999, 9)])
+def test_each_class_gives_a_picture_and_keeps_one(fraction, expected):
     make("photos")
     (X, _), (X_test, y_test) = load_image_folder("photos", test_fraction=fraction)
     assert [y_test.tolist().count(name) for name in ("cat", "dog")] == [expected] * 2
     assert len(X) + len(X_test) == 20
     assert X_test.shape[1:] == (4, 6, 3)
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.5])
+def test_each_class_gives_about_its_share(fraction):
+    for name in ("cat", "dog"):
+        for i in range(500):
+            save(f"photos/{name}/{i}.png", 0)
+    _, (_, y_test) = load_image_folder("photos", test_fraction=fraction)
+    for name in ("cat", "dog"):
+        assert abs(y_test.tolist().count(name) - 500 * fraction) < 4 * (500 * fraction * (1 - fraction)) ** 0.5
+
+
+def test_pictures_that_come_and_go_change_no_other_ones_side():
+    """Or a model would be tested with pictures that it has learned from."""
+    make("photos", n=100)
+    _, before = load_image_folder("photos")
+    held_out = set(values(before)[0])
+    for value in [*sorted(held_out)[:2], 3, 104]:
+        Path(f"photos/{('cat', 'dog')[value // 100]}/{value % 100}.png").unlink(missing_ok=True)
+    for i in range(7):
+        save(f"photos/cat/new{i}.png", 200 + i)
+    Path("photos").rename("elsewhere")
+    train, test = load_image_folder("elsewhere")
+    assert {value for value in values(test)[0] if value < 200} == held_out - set(sorted(held_out)[:2]) - {3, 104}
+    assert not held_out & set(values(train)[0])
+
+
+def test_one_picture_is_read_like_those_of_a_folder():
+    make("photos", n=2)
+    (X, _), _ = load_image_folder("photos", image_shape=(3, 5), test_fraction=0)
+    one = load_image("photos/dog/1.png", (3, 5, 3))
+    assert (one.shape, one.dtype) == ((3, 5, 3), np.uint8)
+    assert any(np.array_equal(one, image) for image in X)
+    np.testing.assert_array_equal(load_image(Path("photos/dog/1.png"), (3, 5)), one)
+    assert load_image("photos/dog/1.png", (3, 5, 1)).shape == (3, 5, 1)
+    with pytest.raises(ValueError, match=r"^image_shape must be height, width and perhaps channels, got 3$"):
+        load_image("photos/dog/1.png", 3)
+    with pytest.raises(FileNotFoundError):
+        load_image("photos/dog/9.png", (3, 5))
 
 
 @pytest.mark.parametrize("name", ["test", "val", "valid", "validation"])
