@@ -121,6 +121,8 @@ cdef class Table:
 
     cdef int begin(self, list params, str name) except -1:
         """Make room for `params`, all of the dtype of the first."""
+        free(self.arrays)  # of a beginning that failed, as this one may
+        self.arrays = NULL
         self.count = len(params)
         self.total = 0
         self.type_number = real_of(an_array(params[0], name, 0), name, 0) if params else np.NPY_DOUBLE
@@ -173,6 +175,8 @@ cdef class RMSpropArrays(Table):
             self.place(i, an_array(params[i], "params", i))
             self.take_addresses(i, lists)
         separate_lists(NAMES, lists, COLUMNS)
+        free(self.written)
+        self.written = NULL
         self.written = merged(lists, &self.n_written)
         self.rates = [tuple(one) for one in rates]
         self.columns = tuple([None if values is None else list(values) for values in lists])
@@ -191,6 +195,7 @@ cdef class RMSpropArrays(Table):
     def check(self, list grads not None):
         """TypeError or ValueError unless `step` would take `grads`."""
         cdef Py_ssize_t i
+        self.check_ready()
         as_long(grads, "grads", self.count)
         for i in range(self.count):
             self.check_unmoved(i)
@@ -198,8 +203,7 @@ cdef class RMSpropArrays(Table):
 
     def step(self, list grads not None, double learning_rate, rule not None, list scales, n_threads):
         """Update every array in place; see reference.RMSpropArrays.step."""
-        if self.columns is None:
-            raise RuntimeError("RMSpropArrays must be initialized")
+        self.check_ready()
         as_long(grads, "grads", self.count)
         as_long(scales, "scales", self.count)
         cdef int threads = team_for(n_threads, COST * self.total, blocks_of(self.total))
@@ -210,6 +214,11 @@ cdef class RMSpropArrays(Table):
             self.take_gradient(i, grads)
             self.take_rates(i, learning_rate, scales)
         update(self.kernels(), self.arrays, self.count, self.total, &self.numbers.rule, threads)
+
+    cdef int check_ready(self) except -1:
+        if self.columns is None:
+            raise RuntimeError("RMSpropArrays must be initialized")
+        return 0
 
     cdef int check_unmoved(self, Py_ssize_t i) except -1:
         """An array that was resized, or made read-only, since it was checked must not be written."""
