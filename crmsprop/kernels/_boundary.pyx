@@ -216,14 +216,14 @@ def py_real_of(array, str name, Py_ssize_t index=-1):
     return array.dtype
 
 
-def py_reads(array, str name, dtype, int ndim, Py_ssize_t index=-1):
+def py_reads(array, str name, np.dtype dtype not None, int ndim, Py_ssize_t index=-1):
     """TypeError or ValueError unless a kernel can read `array` as a C array of `dtype` with `ndim` dimensions."""
-    reads(an_array(array, name, index), name, dtype.num, ndim, index)
+    reads(an_array(array, name, index), name, dtype.type_num, ndim, index)
 
 
-def py_writes(array, str name, dtype, int ndim, Py_ssize_t index=-1):
+def py_writes(array, str name, np.dtype dtype not None, int ndim, Py_ssize_t index=-1):
     """TypeError or ValueError unless a kernel can write `array` as a C array of `dtype` with `ndim` dimensions."""
-    writes(an_array(array, name, index), name, dtype.num, ndim, index)
+    writes(an_array(array, name, index), name, dtype.type_num, ndim, index)
 
 
 def py_same_shape(array, str name, other, str other_name, Py_ssize_t index=-1):
@@ -233,7 +233,10 @@ def py_same_shape(array, str name, other, str other_name, Py_ssize_t index=-1):
 
 def py_sized(array, str name, int axis, Py_ssize_t size):
     """ValueError unless the array has `size` elements along `axis`."""
-    sized(an_array(array, name), name, axis, size)
+    cdef int ndim = np.PyArray_NDIM(an_array(array, name))
+    if not 0 <= axis < ndim:
+        raise ValueError(f"{name} must have an axis {axis}, got shape {array.shape}")
+    sized(array, name, axis, size)
 
 
 def py_as_long(list values, str name, Py_ssize_t count):
@@ -241,11 +244,27 @@ def py_as_long(list values, str name, Py_ssize_t count):
     as_long(values, name, count)
 
 
-def py_separate(tuple names, tuple arrays, Py_ssize_t n_written):
+def py_separate(tuple names not None, tuple arrays not None, Py_ssize_t n_written):
     """ValueError if one of the first `n_written` arrays shares memory with any other; None stands for no array."""
+    named(names, arrays, n_written)
+    for name, array in zip(names, arrays):
+        if array is not None:
+            an_array(array, name)
     separate(names, arrays, n_written)
 
 
-def py_separate_lists(tuple names, tuple lists, Py_ssize_t n_written):
+def py_separate_lists(tuple names not None, tuple lists not None, Py_ssize_t n_written):
     """ValueError if an array of the first `n_written` lists shares memory with any other array; None is no list."""
+    cdef list values
+    named(names, lists, n_written)
+    for name, values in zip(names, lists):
+        for i, array in enumerate(values or ()):
+            an_array(array, name, i)
     separate_lists(names, lists, n_written)
+
+
+cdef int named(tuple names, tuple arrays, Py_ssize_t n_written) except -1:
+    """ValueError unless each array has a name, and as many are written as there are at most."""
+    if len(names) != len(arrays) or not 0 <= n_written <= len(arrays):
+        raise ValueError(f"names must be those of {len(arrays)} arrays, of which {n_written} are written, got {names}")
+    return 0
