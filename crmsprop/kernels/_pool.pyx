@@ -99,7 +99,8 @@ cdef void run(const crm_pool *p, crm_pool_image work, int threads) noexcept:
 
 cdef int check_places(pool) except -1:
     """A byte says which pixel of a window was the largest."""
-    if not 1 <= pool[0] * pool[1] <= 255:
+    high, wide = pool  # and not by index, which is not checked here
+    if not 1 <= high * wide <= 255:
         raise ValueError(f"pool must cover 1 to 255 pixels, got {pool}")
     return 0
 

@@ -231,6 +231,15 @@ def test_a_pool_that_means_nothing(name, changes):
     assert "must" in message
 
 
+@pytest.mark.parametrize("bad", [(), (2,), (2, 2, 2)], ids=str)
+@pytest.mark.parametrize("what", ["pool", "stride"])
+@pytest.mark.parametrize("name", [name for name in CALLS if "pool2d" in name])
+def test_a_pool_or_stride_that_is_no_pair(name, what, bad):
+    """The compiled modules index tuples without a check, unless they are taken apart."""
+    answers = safely(name, lambda arguments: arguments.update({what: bad}))
+    assert all(answer.startswith("ValueError: ") and "to unpack" in answer for answer in answers)
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"pool": (0, 2)}, {"pool": (-1, -2)}, {"stride": (2, 0)}, {"stride": (-1, 1)}, {"pool": (9, 2)}],

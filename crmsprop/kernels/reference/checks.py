@@ -148,7 +148,8 @@ def check_max_pool(
 ) -> None:
     """Both sides of a max-pooling: `large` before it, `small` after it."""
     _check_pool_operands(large, large_name, small, small_name)
-    if not 1 <= pool[0] * pool[1] <= 255:
+    high, wide = pool
+    if not 1 <= high * wide <= 255:
         raise ValueError(f"pool must cover 1 to 255 pixels, got {pool}")
     _check_pool_sizes(large, small, small_name, pool, stride)
     writes(argmax, "argmax", UINT8, 4)
@@ -178,9 +179,10 @@ def _check_pool_operands(large: Array, large_name: str, small: Array, small_name
 
 
 def _check_pool_sizes(large: Array, small: Array, small_name: str, pool: Pair, stride: Pair) -> None:
-    if min(pool) < 1:
+    (high, wide), (down, across) = pool, stride
+    if min(high, wide) < 1:
         raise ValueError(f"pool must cover at least 1 pixel, got {pool}")
-    if min(stride) < 1:
+    if min(down, across) < 1:
         raise ValueError(f"stride must be at least 1, got {stride}")
     rows, columns = (window_count(large.shape[1 + i], pool[i], stride[i]) for i in (0, 1))
     for axis, length in enumerate((large.shape[0], rows, columns, large.shape[3])):
