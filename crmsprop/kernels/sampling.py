@@ -38,6 +38,8 @@ class Sampling(NamedTuple):
 def check_image_size(shape: Sequence[int]) -> None:
     """ValueError where an image of (height, width, channels) is larger than the kernel can count."""
     height, width, channels = shape
+    if min(height, width, channels) < 0:
+        raise ValueError(f"images must have no negative size, got {height} x {width} x {channels}")
     plane = (height + 3) * (width + 3) * (channels + 3)
     if max(height, width) > LARGEST_SIDE or plane > LARGEST_PLANE:
         limit = f"images must have sides of at most {LARGEST_SIDE} pixels and fewer than {LARGEST_PLANE} numbers"

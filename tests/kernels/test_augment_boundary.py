@@ -65,3 +65,11 @@ def test_an_image_that_is_too_large_to_count(shape):
     for implementation in (COMPILED, REFERENCE):
         with pytest.raises(ValueError, match="images must have sides of at most 16777216 pixels"):
             implementation.augment_scratch(source.shape[1:], Sampling(), np.float32, 1)
+
+
+@pytest.mark.parametrize("shape", [(-1, 5, 3), (5, -(2**40), 3), (5, 5, -4), (-4, -4, 3)], ids=str)
+def test_an_image_of_a_negative_size(shape):
+    """Two negative sides have a positive product, and the scratch for it a negative length."""
+    for implementation in (COMPILED, REFERENCE):
+        with pytest.raises(ValueError, match="images must have no negative size, got "):
+            implementation.augment_scratch(shape, Sampling(), np.float32, 1)
