@@ -78,7 +78,7 @@ class BuildKernels(build_ext):
         return built
 
     def has_levels(self):
-        """Whether the compiler knows the levels, and how to ask a CPU for them: older clangs do not know "f16c"."""
+        """Whether the compiler knows the levels, and how to ask a CPU for them."""
         if platform.machine().lower() not in ("x86_64", "amd64"):
             return False
         return self.compiles(*LEVELS["v4"], "-I", str(SOURCES.absolute()), "-DCRM_X86_LEVELS", program=LEVELS_PROGRAM)
