@@ -125,7 +125,7 @@ def conv2d_backward(ndarray x, ndarray weight, ndarray out, ndarray dy, ndarray 
     describe_gradients(&c, type_number, x, weight, out, dy, dx, dweight, dbias)
     separate(("dx", "dweight", "dbias", "scratch", "x", "weight", "out", "dy", "argmax"),
              (dx, dweight, dbias, scratch, x, weight, out, dy, argmax), 4)
-    cdef isize item = np.PyArray_ITEMSIZE(scratch), task
+    cdef isize item = np.PyArray_ITEMSIZE(x), task  # and not of the scratch, which may still be None
     cdef const crm_conv2d_backward *kernels = backward_kernels(&c, item)
     cdef isize chunks = (c.images + c.chunk - 1) // c.chunk, each = lines(kernels.scratch_size(&c))
     cdef isize packs = kernels.pack_tasks(&c), reductions = kernels.reduce_tasks(&c)

@@ -165,6 +165,13 @@ def test_a_scratch_that_will_not_do(name, scratch, kind, message):
     assert found[1].startswith(message.format(real))
 
 
+@pytest.mark.parametrize("name", WITH_SCRATCH)
+def test_no_scratch_at_all(name):
+    """None is no array, and what an array would have there is not to be looked at."""
+    said = in_child(lambda: getattr(COMPILED, name)(*(CALLS[name].arguments() | {"scratch": None}).values()))
+    assert said == "TypeError: scratch must be a NumPy array, got NoneType"
+
+
 # values that point outside of something
 
 
