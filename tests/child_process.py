@@ -51,14 +51,14 @@ def _answer(pid, reads, timeout):
     return f"killed by {signal.Signals(status).name}" if os.WIFSIGNALED(status) else text
 
 
-def in_new_interpreter(code, timeout=60, **environment):
+def in_new_interpreter(code, timeout=60, python=sys.executable, **environment):
     """Run `code` with the crmsprop under test; returns the exit code, the output and the errors.
 
     A variable of the environment that is None is taken away.
     """
     wanted = {**os.environ, "PYTHONPATH": os.pathsep.join([str(INSTALLED), str(TESTS)]), **environment}
     run = subprocess.run(
-        [sys.executable, "-P", "-c", code],
+        [python, "-P", "-c", code],
         env={name: value for name, value in wanted.items() if value is not None},
         capture_output=True,
         text=True,
