@@ -114,6 +114,16 @@ def old_cpus(session):
         session.run("python", "-P", "tests/builds/old_cpus.py")
 
 
+@nox.session(python=PYTHONS[0], requires=["sdist"])
+def instruments(session):
+    """Sanitizers, races and guided fuzzing, a short form of each (needs gcc, and clang with its OpenMP)."""
+    commands = ["sanitize", "--calls", "100000"], ["races", "--calls", "10000"], ["guided", "--seconds", "20"]
+    with installed(session):
+        session.install(*PROJECT["build-system"]["requires"])
+        for command in commands:
+            session.run("python", "-P", "tests/reliability.py", *command, env={"PYTHONPATH": "tests"})
+
+
 @nox.session(python=["3.13t", "3.14t"], requires=["sdist"])
 def free_threaded(session):
     """A Python without the global interpreter lock is refused, and the error says why."""

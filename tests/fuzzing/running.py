@@ -133,13 +133,7 @@ def _read_all(name, root, seeds, numbers, seed, writes):
     errors = os.dup(2)
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff says there what it thinks of a file
-        os.environ.update(HOME=str(root / "home"), TMPDIR=str(root / "temporary"))
-        os.chdir(root / "here")
-        warnings.simplefilter("ignore")  # to show one, Python opens the source
-        codecs.lookup("raw_unicode_escape")  # of an opcode that no official file has
-        reader, path = READERS[name], root / "given" / READERS[name].file
-        watch, places = Watch(root / "given"), [root / place for place in PLACES]
-        _warm_up(reader, path, seeds)
+        reader, path, watch, places = settled(name, root, seeds)
         limit_memory()
         with os.fdopen(writes, "w", buffering=1) as lines:
             for number in numbers:
@@ -149,6 +143,18 @@ def _read_all(name, root, seeds, numbers, seed, writes):
     except BaseException as error:
         os.write(errors, "".join(traceback.format_exception(error)).encode())
         os._exit(BROKEN)
+
+
+def settled(name, root, seeds):
+    """Make this process one that reads and nothing else; returns the reader, its path, the watch and the places."""
+    os.environ.update(HOME=str(root / "home"), TMPDIR=str(root / "temporary"))
+    os.chdir(root / "here")
+    warnings.simplefilter("ignore")  # to show one, Python opens the source
+    codecs.lookup("raw_unicode_escape")  # of an opcode that no official file has
+    reader, path = READERS[name], root / "given" / READERS[name].file
+    watch, places = Watch(root / "given"), [root / place for place in PLACES]
+    _warm_up(reader, path, seeds)
+    return reader, path, watch, places
 
 
 def _warm_up(reader, path, seeds):

@@ -3,9 +3,10 @@
 import argparse
 
 import reliability
-from reliability import files, forks, kill, memory, searches, threads
+from reliability import files, forks, guided, kill, memory, races, sanitize, searches, threads
+from reliability.builds import MissingToolError
 
-COMMANDS = (kill, files, forks, threads, memory, searches)
+COMMANDS = (kill, files, forks, threads, memory, searches, sanitize, races, guided)
 
 
 def main():
@@ -14,7 +15,10 @@ def main():
     for command in COMMANDS:
         command.add_parser(subparsers)
     options = parser.parse_args()
-    return options.run(options)
+    try:
+        return options.run(options)
+    except MissingToolError as error:
+        parser.exit(2, f"{error}\n")
 
 
 if __name__ == "__main__":
