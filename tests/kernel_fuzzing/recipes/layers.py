@@ -66,6 +66,13 @@ def batch_norm_apply(d):
             "n_threads": d.n_threads}  # fmt: skip
 
 
+def batch_norm_fold(d):
+    real, channels = d.real(), d.size(many=60)
+    vectors = per_channel(d, real, channels, "gamma", "beta", "running_mean", "running_variance", "bias")
+    return {**vectors, "bias": d.maybe(vectors["bias"]), "scale": d.unset(real, channels),
+            "shift": d.unset(real, channels), "epsilon": 0.1}  # fmt: skip
+
+
 def batch_norm_backward(d):
     real, sizes = d.real(), batch_norm_sizes(d)
     x, dy, dx = (d.array(real, *sizes.values()) for _ in range(3))
@@ -82,5 +89,6 @@ RECIPES = {
     "batch_norm_scratch": batch_norm_sizes,
     "batch_norm_forward": batch_norm_forward,
     "batch_norm_apply": batch_norm_apply,
+    "batch_norm_fold": batch_norm_fold,
     "batch_norm_backward": batch_norm_backward,
 }

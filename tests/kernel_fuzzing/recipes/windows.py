@@ -65,8 +65,8 @@ def conv2d_operands(d, training):
 def conv2d_forward(d):
     real, x, weight, out, form, scratch = conv2d_operands(d, False)
     return {"x": x, "weight": weight, "bias": d.maybe(d.array(real, weight.shape[3])), "out": d.unset(real, *out),
-            "argmax": d.maybe(d.unset(U8, *out)), "geometry": form, "scratch": scratch,
-            "n_threads": d.n_threads}  # fmt: skip
+            "argmax": d.maybe(d.unset(U8, *out)), "geometry": form, "scratch": scratch, "n_threads": d.n_threads,
+            "scale": d.maybe(d.array(real, weight.shape[3]))}  # fmt: skip
 
 
 def conv2d_backward(d):
