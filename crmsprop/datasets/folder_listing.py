@@ -105,6 +105,9 @@ def _folders_in(folder: Path) -> list[Path]:
 def _parts_in(root: Path) -> tuple[Path, Path] | None:
     """Return the folders of the training and of the test data, where a folder holds these two and they hold folders."""
     folders = sorted(_folders_in(root), key=lambda folder: folder.name != "train")
+    parts = [folder.name for folder in folders if folder.name in ("train", *TEST_NAMES) and _folders_in(folder)]
+    if "train" in parts and len(parts) > 2:
+        raise FileFormatError(f"{root} must hold train and one other part, got {', '.join(parts)}: move the rest away")
     if len(folders) != 2 or folders[0].name != "train" or folders[1].name not in TEST_NAMES:
         return None
     return (folders[0], folders[1]) if all(map(_folders_in, folders)) else None

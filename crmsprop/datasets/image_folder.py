@@ -16,8 +16,8 @@ from crmsprop.errors import FileFormatError, check_integer, shown, warn_user
 
 Part = tuple[NDArray[np.uint8], NDArray[np.str_]]
 
-#: Pictures that an error names.
-NAMED = 5
+#: Pictures that an error names, beside the first.
+NAMED = 50
 
 
 def load_image_folder(
@@ -221,9 +221,9 @@ def _each(
 
 
 def _failure(failed: Sequence[tuple[Path, Exception]]) -> Exception:
-    error = failed[0][1]
-    if len(failed) == 1:
+    (_, error), *others = sorted(failed, key=lambda one: one[0])
+    if not others:
         return error
-    names = ", ".join(str(path) for path, _ in failed[1:NAMED])
-    more = "" if len(failed) <= NAMED else f" and {len(failed) - NAMED} more"
-    return FileFormatError(f"{error}; nor can be read {names}{more}")
+    names = ", ".join(str(path) for path, _ in others[:NAMED])
+    more = "" if len(others) <= NAMED else f" and {len(others) - NAMED} more"
+    return FileFormatError(f"{error}; nor can be read {names}{more}: remove or replace them")
