@@ -6,7 +6,7 @@ from typing import Any
 from crmsprop.cli.data import add_data_options, load_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
 from crmsprop.cli.options import add_freezing_options, add_training_options, given_parameters
-from crmsprop.cli.output import add_output_options, output_folder, write_results
+from crmsprop.cli.output import add_output_options, output_folder, written_results
 from crmsprop.cli.saved import add_model_argument, load_model
 from crmsprop.cli.targets import targets_of
 from crmsprop.display import require_matplotlib
@@ -51,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Load, train, test, write and report.
+    """Load, train, write, test and report.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     with output_folder(options.output, "crmsprop-fine-tuned") as folder:
         how = {"freeze": options.freeze, "unfreeze_after": options.unfreeze_after, "reset_head": not options.keep_head}
         interrupted = watched_fit(model, lambda: model.fine_tune(data.X, data.y, **how), data, options.quiet)
-        score = model.evaluate(data.X_test, data.y_test)
-        write_results(folder, model)
+        with written_results(folder, model):
+            score = model.evaluate(data.X_test, data.y_test)
     print_results(model, score, len(data.X_test), folder, options.quiet)
     return report_interruption(model, folder) if interrupted else 0

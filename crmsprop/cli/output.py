@@ -50,8 +50,8 @@ def output_folder(
 ) -> Iterator[Path]:
     """Make the folder of a run, and unmake it if the run fails: then nothing of ours stays.
 
-    A training that has left a checkpoint stays, for `resumed_folder`; the error says so. One that diverged does not: it
-    would diverge again.
+    A model stays, and what was written with it: it may be hours of work. A training that has left a checkpoint stays,
+    for `resumed_folder`; the error says so. One that diverged does not: it would diverge again.
 
     Parameters
     ----------
@@ -93,11 +93,20 @@ def output_folder(
         undo.pop_all()
 
 
-def write_results(folder: Path, estimator: Any) -> None:
-    """Write model, history and learning curves of a fitted estimator."""
+@contextmanager
+def written_results(folder: Path, estimator: Any) -> Iterator[None]:
+    """Write model, history and learning curves of a fitted estimator, and then do what else may fail.
+
+    The model is first; from then on an error says where it is.
+    """
     estimator.save(folder / MODEL)
-    write_table(folder / HISTORY, estimator.history_)
-    draw_curves(folder / CURVES, estimator.history_)
+    try:
+        write_table(folder / HISTORY, estimator.history_)
+        draw_curves(folder / CURVES, estimator.history_)
+        yield
+    except BaseException as error:
+        error.add_note(f"the model is in {folder / MODEL}")
+        raise
 
 
 def write_table(path: Path, columns: Columns) -> None:
@@ -153,7 +162,8 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _remove_results(folder: Path, files: Sequence[str]) -> None:
-    for name in files:
+    """Remove what a run that failed has written, unless its model is there: that is whole, as every file of ours."""
+    for name in () if (folder / MODEL).exists() else files:
         (folder / name).unlink(missing_ok=True)
 
 

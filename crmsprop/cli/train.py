@@ -9,7 +9,7 @@ from crmsprop.cli.data import add_data_options, load_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
 from crmsprop.cli.models import make_job
 from crmsprop.cli.options import add_network_options, add_training_options
-from crmsprop.cli.output import FILES, add_output_options, output_folder, write_results
+from crmsprop.cli.output import FILES, add_output_options, output_folder, written_results
 from crmsprop.cli.resuming import (
     CHECKPOINT,
     add_resume_options,
@@ -76,7 +76,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, test, write and report.
+    """Train, write, test and report.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ def run(options: argparse.Namespace) -> int:
     with _folder(options) as folder:
         checkpoints = checkpoint_of(options, folder)
         interrupted = watched_fit(estimator, lambda: estimator.fit(**fit), data, options.quiet, checkpoints)
-        score = estimator.evaluate(data.X_test, data.y_test)
-        write_results(folder, estimator)
+        with written_results(folder, estimator):
+            score = estimator.evaluate(data.X_test, data.y_test)
         if not interrupted:
             (folder / CHECKPOINT).unlink(missing_ok=True)
     print_results(estimator, score, len(data.X_test), folder, options.quiet)

@@ -17,7 +17,7 @@ from crmsprop.cli.data import Data, add_data_options, load_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
 from crmsprop.cli.grid import SEARCHABLE, parse_param
 from crmsprop.cli.options import add_network_options, add_training_options
-from crmsprop.cli.output import FILES, add_output_options, output_folder, write_results
+from crmsprop.cli.output import FILES, add_output_options, output_folder, written_results
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.progress import say
 from crmsprop.cli.search import search
@@ -143,7 +143,7 @@ def _add_speed_options(group: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Search, train, test, write and report.
+    """Search, train, write, test and report.
 
     Parameters
     ----------
@@ -166,10 +166,10 @@ def run(options: argparse.Namespace) -> int:
             _report(study, folder, options)
         estimator = _best(study, options)
         interrupted = watched_fit(estimator, lambda: estimator.fit(**study.fit), data, options.quiet)
-        score = estimator.evaluate(data.X_test, data.y_test)
-        if options.scoring != "accuracy":
-            score[options.scoring] = float(study.scorer(estimator, data.X_test, data.y_test))
-        write_results(folder, estimator)
+        with written_results(folder, estimator):
+            score = estimator.evaluate(data.X_test, data.y_test)
+            if options.scoring != "accuracy":
+                score[options.scoring] = float(study.scorer(estimator, data.X_test, data.y_test))
     print_results(estimator, score, len(data.X_test), folder, options.quiet, MEANINGS)
     return report_interruption(estimator, folder) if interrupted else 0
 

@@ -1,4 +1,4 @@
-"""The folder of a run: where it is, when it is made, and that a failure leaves nothing."""
+"""The folder of a run: where it is, when it is made, and what a failure leaves."""
 
 import stat
 
@@ -98,30 +98,86 @@ def _denied(self, *arguments, **keywords):
 
 @pytest.mark.parametrize("failing", ["write_table", "draw_curves"])
 @pytest.mark.parametrize("wanted", [None, "a/out", "there"])
-def test_a_failure_in_writing_leaves_nothing(train_small, folder, monkeypatch, failing, wanted):
+def test_a_failure_in_writing_keeps_the_model(train_small, folder, monkeypatch, failing, wanted):
+    """Though there is no checkpoint to go on from."""
     (folder / "there").mkdir()
-    monkeypatch.setattr(output, failing, fail_half_way)
+    monkeypatch.setattr(output, failing, find_no_space)
+    ended = train_small("--checkpoint", "none", *([] if wanted is None else ["--output", wanted]))
+    out = folder / (wanted or "crmsprop-run")
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].endswith(
+        f"No space left on device; the model is in {out.relative_to(folder)}/model.crms"
+    )
+    assert sorted(path.name for path in out.iterdir()) == kept_by(failing)
+    assert crmsprop.load(out / "model.crms").n_epochs_ == 2
+
+
+def kept_by(failing):
+    """What is written before, in order of names."""
+    return ["model.crms"] if failing == "write_table" else ["history.csv", "model.crms"]
+
+
+def find_no_space(path, history):
+    raise OSError(28, "No space left on device", str(path))
+
+
+@pytest.mark.parametrize("wanted", [None, "a/out", "there"])
+def test_a_model_that_cannot_be_written_leaves_nothing(train_small, folder, monkeypatch, wanted):
+    (folder / "there").mkdir()
+    monkeypatch.setattr(crmsprop.CNNClassifier, "save", lambda self, path: find_no_space(path, None))
     ended = train_small("--checkpoint", "none", *([] if wanted is None else ["--output", wanted]))
     assert ended.code == 2
-    assert ended.err.splitlines()[-1].endswith("No space left on device")
+    assert ended.err.splitlines()[-1].endswith("model.crms: No space left on device")
     assert [path.name for path in folder.rglob("*")] == ["there"]
 
 
-def fail_half_way(path, history):
-    path.write_text("half")
-    raise OSError(28, "No space left on device", str(path))
+def press(path, history):
+    raise KeyboardInterrupt
+
+
+SMALL = ("--filters", "4", "--dense-units", "8", "--epochs", "2", "--threads", "1")
+COMMANDS = {
+    "train": ("train", *SMALL, "--checkpoint", "none"),
+    "fine-tune": ("fine-tune", "--epochs", "1", "--threads", "1", "model.crms"),
+    "tune": ("tune", *SMALL, "--cv", "2", "--param", "rho=0.8,0.9"),
+}
+every_command = pytest.mark.parametrize("command", COMMANDS)
+
+
+@every_command
+def test_ctrl_c_while_the_curves_are_drawn_keeps_the_model(run, model_file, folder, monkeypatch, command):
+    monkeypatch.setattr(output, "draw_curves", press)
+    ended = run(*COMMANDS[command], "--quiet", "--output", "out")
+    assert ended.code == 130
+    assert ended.err.startswith("crmsprop: error: interrupted; ")
+    assert "the model is in out/model.crms" in ended.err
+    assert crmsprop.load(folder / "out" / "model.crms").n_epochs_ >= 1
+
+
+@every_command
+@pytest.mark.parametrize(("error", "code"), [(MemoryError("no room"), 1), (ValueError("no test"), 2)], ids=str)
+def test_a_test_that_fails_loses_nothing(run, model_file, folder, monkeypatch, command, error, code):
+    def fail(self, X, y):
+        raise error
+
+    monkeypatch.setattr(crmsprop.CNNClassifier, "evaluate", fail)
+    ended = run(*COMMANDS[command], "--quiet", "--output", "out")
+    assert ended.code == code
+    assert ended.err.splitlines()[-1].startswith(f"crmsprop: error: {error}; ")
+    assert "the model is in out/model.crms" in ended.err
+    assert {path.name for path in (folder / "out").iterdir()} >= set(FILES)
 
 
 @pytest.mark.parametrize("failing", ["write_table", "draw_curves"])
 def test_a_failure_in_writing_does_not_lose_the_training(train_small, run, folder, monkeypatch, failing):
     train_small("--output", "whole", "--quiet")
     with monkeypatch.context() as patch:
-        patch.setattr(output, failing, fail_half_way)
+        patch.setattr(output, failing, find_no_space)
         ended = train_small("--output", "out")
     assert ended.code == 2
-    line = 'No space left on device; "crmsprop train --resume out" goes on'
+    line = 'No space left on device; the model is in out/model.crms; "crmsprop train --resume out" goes on'
     assert ended.err.splitlines()[-1].endswith(line)
-    assert sorted(path.name for path in (folder / "out").iterdir()) == sorted([CHECKPOINT, CLAIM])
+    assert sorted(path.name for path in (folder / "out").iterdir()) == sorted([CHECKPOINT, CLAIM, *kept_by(failing)])
     assert run("train", "--resume", "out").code == 0
     assert sorted(path.name for path in (folder / "out").iterdir()) == sorted(FILES)
     one, other = (crmsprop.load(folder / name / "model.crms") for name in ("whole", "out"))
@@ -131,7 +187,7 @@ def test_a_failure_in_writing_does_not_lose_the_training(train_small, run, folde
 def test_other_peoples_files_stay(folder):
     def work():
         with output_folder(None) as made:
-            (made / "model.crms").write_text("half")
+            (made / "history.csv").write_text("half")
             (made / "mine").write_text("keep")
             raise KeyError
 

@@ -82,9 +82,10 @@ def test_a_second_ctrl_c_keeps_the_way_on(train_small, folder, monkeypatch):
     monkeypatch.setattr("crmsprop.cli.output.draw_curves", press)
     ended = train_small("--epochs", 5)
     assert ended.code == 130
-    line = 'crmsprop: error: interrupted; "crmsprop train --resume crmsprop-run" goes on'
+    model = "the model is in crmsprop-run/model.crms"
+    line = f'crmsprop: error: interrupted; {model}; "crmsprop train --resume crmsprop-run" goes on'
     assert ended.err.splitlines()[-1] == line
-    assert names(folder / "crmsprop-run") == sorted([CHECKPOINT, CLAIM])
+    assert names(folder / "crmsprop-run") == sorted([CHECKPOINT, CLAIM, "history.csv", "model.crms"])
 
 
 @pytest.mark.parametrize(
