@@ -200,7 +200,13 @@ def _digits(options: argparse.Namespace) -> Split:
 
 
 def _cifar10(options: argparse.Namespace) -> Split:
-    return load_cifar10(options.data_home, download=options.download)
+    try:
+        return load_cifar10(options.data_home, download=options.download)
+    except FileNotFoundError as error:
+        if getattr(options, "resume", None) is None:
+            raise
+        rule = "give --data-home again, for --resume to find CIFAR-10 elsewhere or to download it"
+        raise UsageError(f"{rule}: {error}") from error
 
 
 #: What --data knows by name.

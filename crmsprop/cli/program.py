@@ -105,10 +105,17 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     if unknown:
         raise UsageError(f'unknown {" ".join(unknown)} (see "crmsprop {options.command} --help")')
     if getattr(options, "resume", None) is not None:
-        folder, arguments = options.resume, with_stored_arguments(options, arguments)
-        options = make_parser().parse_args(arguments)
-        options.resume = folder
+        return _resumed(options, with_stored_arguments(options, arguments))
     options.arguments = list(arguments)
+    return options
+
+
+def _resumed(given: argparse.Namespace, arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options of the run that is resumed; nothing is downloaded to where only its folder says."""
+    options = make_parser().parse_args(arguments)
+    options.resume, options.arguments = given.resume, list(arguments)
+    if options.data == "cifar10":
+        options.download = given.download and given.data_home is not None
     return options
 
 

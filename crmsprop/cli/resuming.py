@@ -39,7 +39,7 @@ def add_resume_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="go on with the run in this folder, which was killed or interrupted, to the result that it would have "
         "had; its options need not be given again, and only --threads, --quiet and the place of the data may be other "
-        "ones (default: begin a new run)",
+        "ones; to download CIFAR-10, give --data-home again (default: begin a new run)",
     )
 
 
@@ -49,6 +49,22 @@ def checkpoint_of(options: argparse.Namespace, folder: Path) -> list[Checkpoint]
         return []
     every = None if options.checkpoint is None else check_integer("--checkpoint", options.checkpoint, 1)
     return [Checkpoint(folder / CHECKPOINT, every, resume=options.resume is not None)]
+
+
+def check_checkpoint(options: argparse.Namespace) -> None:
+    """Read the checkpoint of a run that is resumed, before anything that its arguments name is touched.
+
+    Raises
+    ------
+    UsageError
+        If it is a symbolic link.
+    FileFormatError, OSError
+        If it is no checkpoint, or cannot be read.
+    """
+    if options.resume is not None:
+        _check_no_links(options.resume, (CHECKPOINT,))
+        for checkpoint in checkpoint_of(options, options.resume):
+            checkpoint.saved()
 
 
 def can_go_on(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from crmsprop.cli.resuming import (
     CHECKPOINT,
     add_resume_options,
     can_go_on,
+    check_checkpoint,
     checkpoint_of,
     resume_command,
     resumed_folder,
@@ -89,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
         The exit status: 0, or 130 after Ctrl-C.
     """
     require_matplotlib()
+    check_checkpoint(options)
     data = load_data(options)
     estimator, fit = make_job(options, data)
     with _folder(options) as folder:

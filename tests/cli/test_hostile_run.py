@@ -15,6 +15,7 @@ import crmsprop
 from crmsprop.cli import main, output
 from crmsprop.cli.output import FILES
 from crmsprop.cli.resuming import CHECKPOINT, CLAIM
+from crmsprop.datasets import cifar10
 
 SMALL = ["--filters", "4", "--dense-units", "8", "--epochs", "2", "--threads", "1", "--quiet"]
 
@@ -40,6 +41,17 @@ def out(folder, left):
     for name, data in left.items():
         (folder / "out" / name).write_bytes(data)
     return folder / "out"
+
+
+@pytest.fixture
+def no_download(folder, monkeypatch):
+    """A home without data, and no way to the network."""
+    monkeypatch.setenv("HOME", str(folder / "home"))
+
+    def fetch(home):
+        raise AssertionError(f"a download to {home}")
+
+    monkeypatch.setattr(cifar10, "fetch_archive", fetch)
 
 
 def contents(path):
@@ -103,14 +115,34 @@ def test_a_result_that_is_a_folder(run, folder, out):
         (["train", "--resume", "elsewhere", "--frobnicate"], "--frobnicate"),
         (["train", "--schedule", "os:system"], "schedule"),
         (["predict", "x"], "must be the folder of a training"),
+        (["train", *SMALL, "--data", "cifar10"], "give --data-home again"),
+        (["train", *SMALL, "--data", "cifar10", "--data-home", "victim/dir"], "give --data-home again"),
     ],
     ids=str,
 )
-def test_arguments_that_lie(run, folder, out, left, arguments, message):
+def test_arguments_that_lie(run, folder, out, left, no_download, arguments, message):
     data = json.loads(left[CLAIM])[2]
     arguments = [*arguments[:1], "--data", data, *arguments[1:]]
     (out / CLAIM).write_text(json.dumps(arguments))
     assert re.search(message, refused(run, folder, out))
+
+
+def test_a_download_that_is_asked_for_on_this_command_line(run, folder, out, monkeypatch):
+    def fetch(home):
+        raise OSError(f"asked for {home}")
+
+    monkeypatch.setattr(cifar10, "fetch_archive", fetch)
+    (out / CLAIM).write_text(json.dumps(["train", *SMALL, "--data", "cifar10", "--no-download"]))
+    assert refused(run, folder, out, "--data-home", "mine") == "asked for mine"
+    message = refused(run, folder, out, "--data-home", "mine", "--no-download")
+    assert "no CIFAR-10 in data_home='mine'" in message
+
+
+def test_the_checkpoint_is_read_before_the_data(run, folder, out, no_download):
+    """Which somebody else has named."""
+    (out / CLAIM).write_text(json.dumps(["train", *SMALL, "--data", "missing.npz"]))
+    (out / CHECKPOINT).write_bytes(b"no checkpoint")
+    assert refused(run, folder, out).startswith(f"cannot read {out / CHECKPOINT}: ")
 
 
 def test_the_results_go_nowhere_else(run, folder, out, left):

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from cifar_files import BIN, make_images, write_bin
 from cli_processes import start
 
 import crmsprop
@@ -126,6 +127,22 @@ def test_data_that_moved(train_small, run, folder, images, interrupt):
     os.rename("data.npz", "moved.npz")
     assert "data.npz: No such file" in run("train", "--resume", "out").error()
     assert run("train", "--resume", "out", "--data", "moved.npz").code == 0
+    assert names(folder / "out") == sorted(FILES)
+
+
+def test_cifar10_in_the_folder_that_was_given(train_small, run, folder, tmp_path, interrupt):
+    write_bin(tmp_path / "data" / BIN, make_images(20))
+    interrupt()
+    data = ("--data", "cifar10", "--data-home", tmp_path / "data")
+    assert train_small("--output", "out", "--epochs", 4, *data).code == 130
+    assert names(folder / "out") == sorted([*FILES, CHECKPOINT, CLAIM])
+    os.rename(tmp_path / "data", tmp_path / "moved")
+    message = run("train", "--resume", "out", "--quiet").error()
+    assert message.startswith("give --data-home again, for --resume to find CIFAR-10 elsewhere or to download it: ")
+    assert f"no CIFAR-10 in data_home='{tmp_path / 'data'}'" in message
+    assert not (tmp_path / "data").exists()
+    os.rename(tmp_path / "moved", tmp_path / "data")
+    assert run("train", "--resume", "out", "--quiet").code == 0
     assert names(folder / "out") == sorted(FILES)
 
 
