@@ -9,6 +9,7 @@ from typing import Any
 
 from crmsprop.cli.options import add_training_options, given_parameters
 from crmsprop.cli.output import add_quiet_option
+from crmsprop.cli.parser import UsageError
 from crmsprop.cli.predictions import TOP, Form, Prediction, form_of
 from crmsprop.cli.progress import progress
 from crmsprop.cli.samples import Samples, read_samples
@@ -24,7 +25,8 @@ Predicts with a trained model, and prints the most probable classes of each samp
 with their probabilities, or the numbers that a regressor expects. A picture is
 turned and resized as those of a folder are for "crmsprop train"; colours become grey
 where the model takes grey, and transparency is dropped. Of a picture with several
-frames the first one is taken.
+frames the first one is taken. A file that cannot be read, or does not fit, does not
+stop the others: it is named at the end, and the exit status is 2.
 """
 
 EXAMPLES = """\
@@ -114,22 +116,49 @@ def run(options: argparse.Namespace) -> int:
     form = form_of(model, options.top)
     if options.scale is not None:
         check_real("--scale", options.scale, "(0, inf)")
-    with progress(len(options.samples), "file", options.quiet) as advance:
-        predictions: list[Prediction] = []
-        for path in options.samples:
-            predictions += _predict(form, read_samples(path, model, options.resize, options.scale))
-            advance(1)
-    if options.csv:
-        _print_csv(form, predictions)
-    else:
-        show(form.table(predictions))
+    predictions, failed = _predict_all(form, options)
+    if predictions:
+        _print(form, predictions, options.csv)
+    if failed:
+        raise _failure(failed, len(options.samples))
     return 0
+
+
+def _predict_all(form: Form, options: argparse.Namespace) -> tuple[list[Prediction], dict[Path, Exception]]:
+    """Return the predictions for all files, and what kept those from it that have none."""
+    predictions: list[Prediction] = []
+    failed: dict[Path, Exception] = {}
+    with progress(len(options.samples), "file", options.quiet) as advance:
+        for path in options.samples:
+            try:
+                predictions += list(_predict(form, read_samples(path, form.model, options.resize, options.scale)))
+            except UsageError:  # an option, not this file, is to blame
+                raise
+            except (ValueError, TypeError, OSError) as error:
+                failed[path] = error
+            advance(1)
+    return predictions, failed
+
+
+def _failure(failed: dict[Path, Exception], n_files: int) -> Exception:
+    """Return the first error; where there are other files, it names all that failed."""
+    error = next(iter(failed.values()))
+    if n_files > 1:
+        error.add_note(f"no prediction for {', '.join(map(str, failed))}")
+    return error
 
 
 def _predict(form: Form, samples: Samples) -> Iterator[Prediction]:
     for start in range(0, len(samples.X), PART):
         names = [printable(name) for name in samples.names[start : start + PART]]
         yield from form.predict(names, samples.X[start : start + PART])
+
+
+def _print(form: Form, predictions: list[Prediction], as_csv: bool) -> None:
+    if as_csv:
+        _print_csv(form, predictions)
+    else:
+        show(form.table(predictions))
 
 
 def _print_csv(form: Form, predictions: list[Prediction]) -> None:

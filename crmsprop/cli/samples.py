@@ -44,8 +44,10 @@ def read_samples(path: Path, model: Any, resize: bool, scale: float | None) -> S
     ------
     FileFormatError
         If the file is damaged, truncated or hostile, or holds something else.
+    ValueError
+        If a picture does not fit the model.
     UsageError
-        If a picture does not fit the model, or the scale is needed and not given, or the reverse.
+        If the scale is needed and not given, or the reverse.
     MissingExtraError
         If there is a picture, and Pillow is not installed.
     OSError
@@ -64,10 +66,10 @@ def read_samples(path: Path, model: Any, resize: bool, scale: float | None) -> S
 def _check_takes_pictures(path: Path, model: Any, scale: float | None) -> None:
     if model.image_shape_ is None:
         rule = f"{path}: the model takes rows of {model.n_features_in_} numbers, no pictures"
-        raise UsageError(f"{rule}: give an .npy or .npz file")
+        raise ValueError(f"{rule}: give an .npy or .npz file")
     if model.image_shape_[2] not in MODES:
         rule = f"{path}: pictures have 1, 3 or 4 channels, the model takes {model.image_shape_[2]}"
-        raise UsageError(f"{rule}: give an .npy or .npz file")
+        raise ValueError(f"{rule}: give an .npy or .npz file")
     if model._fitted_on_uint8 and scale is not None:
         raise UsageError("--scale is for models that were trained on other numbers than uint8; this one scales itself")
     if not model._fitted_on_uint8 and scale is None:
@@ -79,7 +81,7 @@ def _check_size(path: Path, image_shape: tuple[int, int, int]) -> None:
     height, width, _ = measure_picture(path)
     if (height, width) != image_shape[:2]:
         got = f"{path} has {width} x {height} pixels, width first"
-        raise UsageError(f"{got}, the model takes {image_shape[1]} x {image_shape[0]}: leave out --no-resize")
+        raise ValueError(f"{got}, the model takes {image_shape[1]} x {image_shape[0]}: leave out --no-resize")
 
 
 def _read_npz(path: Path) -> Array:

@@ -135,9 +135,30 @@ def test_channels_that_no_picture_has(run, folder, pictures):
     assert run("predict", "m.crms", "0.png").error() == message
 
 
-def test_nothing_is_printed_if_one_file_fails(run, model_file, pictures, folder):
+@pytest.mark.parametrize("form", [[], ["--csv"]], ids=str)
+def test_files_that_fail_keep_the_others_from_nothing(run, model_file, pictures, folder, form):
+    whole = run("predict", *form, model_file, *pictures)
     (folder / "bad.png").write_bytes(b"no picture")
-    assert "bad.png cannot be read" in run("predict", model_file, *pictures, "bad.png").error()
+    np.save(folder / "rows.npy", np.zeros((1, 63), np.uint8))
+    files = [*pictures[:4], "bad.png", *pictures[4:], "rows.npy", "missing.png"]
+    ended = run("predict", *form, model_file, *files)
+    assert (ended.code, ended.out) == (2, whole.out)
+    (line,) = ended.err.splitlines()
+    assert line.startswith("crmsprop: error: bad.png cannot be read")
+    assert line.endswith("; no prediction for bad.png, rows.npy, missing.png")
+
+
+def test_pictures_of_another_size_keep_the_others_from_nothing(run, model_file, pictures, folder):
+    Image.new("L", (9, 8)).save(folder / "wide.png")
+    ended = run("predict", "--no-resize", model_file, "wide.png", *pictures)
+    assert (ended.code, ended.out) == (2, run("predict", model_file, *pictures).out)
+    line = "crmsprop: error: wide.png has 9 x 8 pixels, width first, the model takes 8 x 8: leave out --no-resize"
+    assert ended.err == f"{line}; no prediction for wide.png\n"
+
+
+def test_where_all_files_fail_nothing_is_printed(run, model_file, folder):
+    line = "a.png: No such file or directory; no prediction for a.png, b.png"
+    assert run("predict", "--csv", model_file, "a.png", "b.png").error() == line
 
 
 def test_names_and_labels_cannot_steer_a_terminal(run, folder, digits, images):
