@@ -14,7 +14,7 @@ from crmsprop.cli.predictions import TOP, Form, Prediction, form_of
 from crmsprop.cli.progress import progress
 from crmsprop.cli.samples import Samples, read_samples
 from crmsprop.cli.saved import add_model_argument, load_model
-from crmsprop.cli.terminal import printable, show
+from crmsprop.cli.terminal import hand_on, show
 from crmsprop.errors import check_real
 
 #: Samples that are predicted between two looks at the progress bar.
@@ -94,7 +94,8 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--csv",
         action="store_true",
         help="print CSV with the columns sample, rank, label, probability, a class a line; of a regressor with sample, "
-        "output, prediction, a number a line (default: print a table)",
+        "output, prediction, a number a line; names and labels are as they are, and escaped only on a terminal "
+        "(default: print a table)",
     )
     add_quiet_option(group, "bar for the files that are done and the time left")
 
@@ -150,8 +151,7 @@ def _failure(failed: dict[Path, Exception], n_files: int) -> Exception:
 
 def _predict(form: Form, samples: Samples) -> Iterator[Prediction]:
     for start in range(0, len(samples.X), PART):
-        names = [printable(name) for name in samples.names[start : start + PART]]
-        yield from form.predict(names, samples.X[start : start + PART])
+        yield from form.predict(samples.names[start : start + PART], samples.X[start : start + PART])
 
 
 def _print(form: Form, predictions: list[Prediction], as_csv: bool) -> None:
@@ -162,9 +162,12 @@ def _print(form: Form, predictions: list[Prediction], as_csv: bool) -> None:
 
 
 def _print_csv(form: Form, predictions: list[Prediction]) -> None:
+    rows = (row for one in predictions for row in form.rows(one))
+    hand_on("\n".join(_csv_line(row) for row in (form.columns, *rows)))
+
+
+def _csv_line(row: tuple[object, ...]) -> str:
+    """Return a line without its end, which is CR and LF, because csv quotes cells with the letters of that."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(form.columns)
-    for one in predictions:
-        writer.writerows(form.rows(one))
-    show(text.getvalue().removesuffix("\n"))
+    csv.writer(text).writerow(row)
+    return text.getvalue().removesuffix("\r\n")

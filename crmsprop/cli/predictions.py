@@ -76,14 +76,13 @@ class Ranking(Form):
         probabilities = self.model.predict_proba(X)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top]
         for name, row, best in zip(names, probabilities, order, strict=True):
-            labels = [printable(label) for label in self.model.classes_[best]]
-            yield Prediction(name, labels, row[best].tolist())
+            yield Prediction(name, [str(label) for label in self.model.classes_[best]], row[best].tolist())
 
     def table(self, predictions: Sequence[Prediction]) -> str:
         """Return a line a sample: its name, then label and probability of each class."""
-        columns = [("sample", [one.sample for one in predictions], "<")]
+        columns = [("sample", [printable(one.sample) for one in predictions], "<")]
         for k in range(self.top):
-            columns.append(("class", [one.labels[k] for one in predictions], ">"))
+            columns.append(("class", [printable(one.labels[k]) for one in predictions], ">"))
             columns.append(("probability", [f"{one.values[k]:.4f}" for one in predictions], ">"))
         return aligned(columns)
 
@@ -114,7 +113,7 @@ class Outputs(Form):
         """Return a line a sample: its name, then the numbers."""
         heads = ["prediction"] if len(self.labels) == 1 else [f"output {label}" for label in self.labels]
         numbers = [(head, [f"{one.values[k]:.6g}" for one in predictions], ">") for k, head in enumerate(heads)]
-        return aligned([("sample", [one.sample for one in predictions], "<"), *numbers])
+        return aligned([("sample", [printable(one.sample) for one in predictions], "<"), *numbers])
 
     def rows(self, prediction: Prediction) -> Iterator[tuple[object, ...]]:
         """Return a line a number."""

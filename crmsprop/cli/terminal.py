@@ -25,10 +25,18 @@ def show(text: str, file: TextIO | None = None) -> None:
     OSError
         If it cannot be written to, as a file on a full disk; nothing more is then written.
     """
-    to = sys.stdout if file is None else file
+    _write(harmless(text), sys.stdout if file is None else file)
+
+
+def hand_on(text: str) -> None:
+    """Print text for other programs on standard output: exactly, unless that is a terminal, for which see `show`."""
+    _write(harmless(text) if sys.stdout.isatty() else text, sys.stdout)
+
+
+def _write(text: str, to: TextIO) -> None:
     encoding = to.encoding or "utf-8"
     try:
-        print(harmless(text).encode(encoding, "backslashreplace").decode(encoding), file=to, flush=True)
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=to, flush=True)
     except OSError as error:
         silence(to)
         error.filename = "standard output" if to is sys.stdout else "standard error"

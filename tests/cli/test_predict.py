@@ -161,14 +161,27 @@ def test_where_all_files_fail_nothing_is_printed(run, model_file, folder):
     assert run("predict", "--csv", model_file, "a.png", "b.png").error() == line
 
 
-def test_names_and_labels_cannot_steer_a_terminal(run, folder, digits, images):
+def test_names_and_labels_cannot_steer_a_terminal(run, folder, images, monkeypatch):
     X, y = images
     CNNClassifier((2,), max_epochs=1).fit(X, np.array(["\x1b[2J", "ok"])[y]).save(folder / "m.crms")
     np.save(folder / "\x1b[31m.npy", X[:1])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     for options in ([], ["--csv"]):
         ended = run("predict", *options, "m.crms", "\x1b[31m.npy")
         assert ended.code == 0
         assert "\x1b" not in ended.out
+
+
+def test_csv_for_a_program_is_exact(run, folder):
+    """Quoted, where a cell holds what ends cells and lines."""
+    labels = ["tab\there", "cr\rlf\r\nend", '"quoted", \x1b[2J', "zero\u200bwidth", "back\\slash", "\u00a0"]
+    MLPClassifier(max_epochs=1, random_state=0).fit(np.eye(6), labels).save(folder / "m.crms")
+    name = "a\tb\u202e.npy"
+    np.save(folder / name, np.eye(6)[:2])
+    rows = list(csv.DictReader(io.StringIO(run("predict", "--csv", "--top", 6, "m.crms", name).out, newline="")))
+    assert [row["sample"] for row in rows] == [f"{name}[{i}]" for i in range(2) for _ in labels]
+    for i in range(2):
+        assert {row["label"] for row in rows[6 * i : 6 * i + 6]} == set(labels)
 
 
 def test_missing_extras(run, model_file, pictures, digits, folder, monkeypatch):

@@ -81,8 +81,9 @@ def test_evaluate_and_find_lr_and_tune(run, data, model_file, images):
 
 
 @pytest.mark.parametrize("form", [[], ["--csv"]])
-def test_predict(run, folder, form):
-    """Names of files and labels of the model."""
+def test_predict(run, folder, monkeypatch, form):
+    """Names of files and labels of the model; CSV is escaped only where it goes to a terminal."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     X = np.eye(3)
     crmsprop.MLPClassifier(max_epochs=1).fit(X, [NASTY, "b", "c"]).save("model.crms")
     np.save(f"{NASTY}.npy", X)
