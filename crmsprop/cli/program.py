@@ -9,7 +9,7 @@ from crmsprop.cli import evaluate, export, find_lr, fine_tune, predict, summary,
 from crmsprop.cli.options import with_flags
 from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.cli.resuming import with_stored_arguments
-from crmsprop.cli.terminal import show, silence
+from crmsprop.cli.terminal import show
 from crmsprop.errors import DivergenceError, MissingExtraError
 from crmsprop.versions import __version__
 
@@ -74,7 +74,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # how argparse ends --help and --version
         return int(stop.code or 0)
     except BrokenPipeError:  # whoever read our output, such as "head", has gone
-        silence(sys.stdout)
         return 141
     except KeyboardInterrupt as interrupt:
         return _fail(_with_notes("interrupted", interrupt, ", nothing was kept"), 130)

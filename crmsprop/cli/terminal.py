@@ -23,7 +23,7 @@ def show(text: str, file: TextIO | None = None) -> None:
     Raises
     ------
     OSError
-        If it cannot be written to, as a file on a full disk; nothing more is then written.
+        If it cannot be written to, as a file on a full disk.
     """
     _write(harmless(text), sys.stdout if file is None else file)
 
@@ -38,14 +38,21 @@ def _write(text: str, to: TextIO) -> None:
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=to, flush=True)
     except OSError as error:
-        silence(to)
         error.filename = "standard output" if to is sys.stdout else "standard error"
         raise
 
 
 def silence(file: TextIO) -> None:
-    """Lead what is written, and what still lies in the buffer, to nowhere: Python would try again at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+    """Lead a stream that cannot be written to, and what still lies in its buffer, to nowhere: Python tries at its end.
+
+    There is no way back, so that only a process that is about to end does this.
+    """
+    try:
+        file.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, file.fileno())
+        os.close(nowhere)
 
 
 def harmless(text: str) -> str:

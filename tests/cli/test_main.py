@@ -1,7 +1,9 @@
 """The command line as a whole: help, version, errors of one line, exit codes."""
 
 import argparse
+import os
 import sys
+from contextlib import redirect_stdout, suppress
 
 import numpy as np
 import pytest
@@ -186,6 +188,28 @@ def test_a_reader_that_goes_away(folder):
         assert process.stderr.read() == ""
     assert process.returncode == 141
     assert (folder / "crmsprop-run" / "model.crms").exists()
+
+
+def test_standard_output_stays_the_callers(model_file):
+    """Full, or read by nobody any more; and no file is left open."""
+    arguments = ["summary", model_file]
+    assert main(arguments) == 0  # what is imported and opened once
+    before = sorted(os.listdir("/dev/fd"))
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert main_into("/dev/full", arguments) == 2
+    assert main_into(writer, arguments) == 141
+    assert sorted(os.listdir("/dev/fd")) == before
+
+
+def main_into(target, arguments):
+    """Run with this as standard output; it must lead where it did."""
+    with suppress(OSError), open(target, "w") as file, redirect_stdout(file):  # it still cannot be written to
+        before = os.fstat(file.fileno())
+        code = main(arguments)
+        after = os.fstat(file.fileno())
+    assert (after.st_dev, after.st_ino) == (before.st_dev, before.st_ino)
+    return code
 
 
 def test_main_changes_no_global_state(train_small):
