@@ -62,7 +62,7 @@ def check_checkpoint(options: argparse.Namespace) -> None:
         If it is no checkpoint, or cannot be read.
     """
     if options.resume is not None:
-        _check_no_links(options.resume, (CHECKPOINT,))
+        check_no_links(options.resume, (CHECKPOINT,))
         for checkpoint in checkpoint_of(options, options.resume):
             checkpoint.saved()
 
@@ -92,6 +92,16 @@ def with_stored_arguments(options: argparse.Namespace, arguments: Sequence[str])
     return [*_stored_arguments(options.resume), *arguments[1:]]
 
 
+def check_no_links(folder: Path, names: Sequence[str]) -> None:
+    """Raise UsageError if one of these files in the folder of a run is a symbolic link.
+
+    No run leaves one, and a stranger's folder could have what it leads to replaced.
+    """
+    for name in names:
+        if (folder / name).is_symlink():
+            raise UsageError(f"--resume must be a folder without symbolic links, got {str(folder / name)!r}")
+
+
 @contextmanager
 def resumed_folder(folder: Path, files: Sequence[str]) -> Iterator[Path]:
     """Take up the folder of a run that has ended, for these files; whatever fails, what was there stays.
@@ -99,10 +109,9 @@ def resumed_folder(folder: Path, files: Sequence[str]) -> Iterator[Path]:
     Raises
     ------
     UsageError
-        If a run is at work there, or one of the files, or the checkpoint, is a symbolic link: no run leaves one, and
-        a stranger's folder could have what it leads to replaced.
+        If a run is at work there, or one of the files, or the checkpoint, is a symbolic link.
     """
-    _check_no_links(folder, (CHECKPOINT, *files))
+    check_no_links(folder, (CHECKPOINT, *files))
     claim = folder / CLAIM
     with _held(claim):
         try:
@@ -149,15 +158,9 @@ def _held(claim: Path) -> Iterator[io.FileIO]:
         yield file
 
 
-def _check_no_links(folder: Path, names: Sequence[str]) -> None:
-    for name in names:
-        if (folder / name).is_symlink():
-            raise UsageError(f"--resume must be a folder without symbolic links, got {str(folder / name)!r}")
-
-
 def _stored_arguments(folder: Path) -> list[str]:
     claim = folder / CLAIM
-    _check_no_links(folder, (CLAIM,))
+    check_no_links(folder, (CLAIM,))
     if not claim.is_file():
         rule = "--resume must be the folder of a run that was killed or interrupted"
         raise UsageError(f"{rule}, got {str(folder)!r}")

@@ -15,6 +15,7 @@ from crmsprop.cli.resuming import (
     add_resume_options,
     can_go_on,
     check_checkpoint,
+    check_no_links,
     checkpoint_of,
     resume_command,
     resumed_folder,
@@ -96,6 +97,8 @@ def run(options: argparse.Namespace) -> int:
     with _folder(options) as folder:
         checkpoints = checkpoint_of(options, folder)
         interrupted = watched_fit(estimator, lambda: estimator.fit(**fit), data, options.quiet, checkpoints)
+        if options.resume is not None:
+            check_no_links(folder, FILES)  # again: a training takes long
         with written_results(folder, estimator):
             score = estimator.evaluate(data.X_test, data.y_test)
         if not interrupted:

@@ -87,6 +87,25 @@ def test_links_that_lead_out_of_it(run, folder, out, name, target):
     assert refused(run, folder, out) == f"{rule}, got {str(out / name)!r}"
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_links_that_appear_in_the_training(run, folder, out, monkeypatch, name):
+    (folder / "there").write_bytes(b"a file of mine")
+    fit = crmsprop.CNNClassifier.fit
+
+    def fit_slowly(self, *arguments, **keywords):
+        (out / name).symlink_to(folder / "there")
+        return fit(self, *arguments, **keywords)
+
+    monkeypatch.setattr(crmsprop.CNNClassifier, "fit", fit_slowly)
+    ended = run("train", "--resume", out, "--quiet")
+    assert ended.code == 2
+    assert "without symbolic links" in ended.error()
+    assert (folder / "there").read_bytes() == b"a file of mine"
+    (out / name).unlink()
+    monkeypatch.setattr(crmsprop.CNNClassifier, "fit", fit)
+    assert run("train", "--resume", out, "--quiet").code == 0
+
+
 @pytest.mark.parametrize("name", [CHECKPOINT, CLAIM])
 def test_what_is_no_file(run, folder, out, name):
     (out / name).unlink()
