@@ -39,7 +39,7 @@ def network_case(network: Network, x: Array, run: Run, rng: np.random.Generator)
     if params and not any(param.any() for param in params):
         raise ValueError("the parameters of the network must not all be 0: initialize it")
     chain = Chain(network.layers, network.input_shape, fused=network.fused)
-    return _case_of_passes(_Passes(chain, params, x, run), rng)
+    return _case_of_passes(_Passes(chain, params, x, run, fused=network.fused), rng)
 
 
 def loss_case(loss: Loss, output: Array, target: Any, rng: np.random.Generator) -> Case:
@@ -102,14 +102,16 @@ class _Passes:
         The parameters that have a gradient.
     """
 
-    def __init__(self, chain: Chain, params: Sequence[Array], x: Array, run: Run, prefix: str = "") -> None:
+    def __init__(
+        self, chain: Chain, params: Sequence[Array], x: Array, run: Run, prefix: str = "", fused: bool = True
+    ) -> None:
         names = [parameter.name.removeprefix(prefix) for parameter in chain.parameters]
         has_gradient = [parameter.learned for parameter in chain.parameters]
         self.x = x
         self.learned = {name: param for name, param, one in zip(names, params, has_gradient, strict=True) if one}
         self._chain, self._run, self._params = chain, run, params
         grads = [np.empty_like(param) for param in self.learned.values()]
-        memory = chain.memory(Site(0, x.shape[1:], len(x), x.dtype, run.n_threads, True))
+        memory = chain.memory(Site(0, x.shape[1:], len(x), x.dtype, run.n_threads, True, fused))
         # A forward pass moves what is not learned, so each one gets the same to begin with.
         self._own = Own([param.copy() for param in params], grads, memory)
         self._own_learned = [param for param, one in zip(self._own.params, has_gradient, strict=True) if one]

@@ -83,6 +83,8 @@ class Site(NamedTuple):
     n_threads : int
     training : bool
         Whether there will be backward passes.
+    fused : bool, default=True
+        Whether neighbouring layers may run as one pass, for a layer that is made of others.
 
     Examples
     --------
@@ -98,6 +100,7 @@ class Site(NamedTuple):
     dtype: np.dtype[Any]
     n_threads: int
     training: bool
+    fused: bool = True
 
 
 class Own(NamedTuple):

@@ -27,7 +27,7 @@ class Network:
         Of one sample.
     dtype : {float32, float64}
     fused : bool, default=True
-        Whether neighbouring layers may run as one pass.
+        Whether neighbouring layers may run as one pass, within blocks too.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class Network:
         """Return memory for batches of up to `batch_size` samples on `n_threads` threads."""
         shapes = {name: view.shape for name, view in self.learned.items()}
         gradients = Arena(shapes, self.dtype) if training else None
-        site = Site(0, self.input_shape, batch_size, self.dtype, n_threads, training)
+        site = Site(0, self.input_shape, batch_size, self.dtype, n_threads, training, self.fused)
         return Workspace(self._chain_for(training), list(self.arena.views.values()), gradients, site)
 
     def borrow_workspace(self, batch_size: int, n_threads: int) -> Workspace:

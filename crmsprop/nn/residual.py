@@ -71,7 +71,7 @@ class Residual(Layer):
         )
 
     def memory(self, site: Site) -> "ResidualMemory":
-        main, around = self._chains(site.input_shape, (site.stream + 1) * STREAMS, site.training)
+        main, around = self._chains(site.input_shape, (site.stream + 1) * STREAMS, site.training, site.fused)
         shape = main.output_shape
         sizes = [site.batch_size * math.prod(size) for size in (shape, site.input_shape)]
         is_open = not around.steps  # x itself is added
@@ -128,10 +128,12 @@ class Residual(Layer):
         memory.around.chain.forward(x, around, memory.around.own(own), run)
         return around
 
-    def _chains(self, input_shape: Shape, stream: int, training: bool = True) -> tuple[Chain, Chain]:
+    def _chains(
+        self, input_shape: Shape, stream: int, training: bool = True, fused: bool = True
+    ) -> tuple[Chain, Chain]:
         return (
-            Chain(self.layers, input_shape, stream, training=training),
-            Chain(self.shortcut, input_shape, stream + STREAMS // 2, training=training),
+            Chain(self.layers, input_shape, stream, fused, training),
+            Chain(self.shortcut, input_shape, stream + STREAMS // 2, fused, training),
         )
 
 

@@ -111,6 +111,23 @@ def test_it_is_the_same_function(layers, dtype):
 
 
 @pytest.mark.parametrize("layers", STACKS.values(), ids=STACKS)
+def test_the_network_that_it_is_held_against_folds_nowhere(layers, monkeypatch):
+    """Not in a block either: a folded convolution that goes wrong is seen."""
+    x = distinct((2, *SHAPE), 2, np.float32)
+    folding, plain = networks(layers, np.float32)
+    right = predict(folding, x), predict(plain, x)
+    forward = FoldedConv2D.forward
+
+    def doubled(self, x, out, own, run):
+        forward(self, x, out, own, run)
+        out *= 2
+
+    monkeypatch.setattr(FoldedConv2D, "forward", doubled)
+    assert not np.array_equal(predict(folding, x), right[0])
+    assert predict(plain, x).tobytes() == right[1].tobytes()
+
+
+@pytest.mark.parametrize("layers", STACKS.values(), ids=STACKS)
 def test_same_bits_for_any_threads_and_neighbours(layers):
     x = distinct((7, *SHAPE), 2, np.float32)
     network, _ = networks(layers, np.float32)
