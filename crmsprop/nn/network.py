@@ -159,6 +159,11 @@ class Network:
         Returns
         -------
         ndarray of shape (n, *output_shape)
+
+        Raises
+        ------
+        ValueError
+            If `run` is training, and `workspace` is for prediction.
         """
         return self._forward(x, workspace, run or Run(n_threads=workspace.n_threads), 0)
 
@@ -202,6 +207,8 @@ class Network:
         return self._forward(x, workspace, run, self._chain.n_still(run))
 
     def _forward(self, x: Array, workspace: Workspace, run: Run, first: int) -> Array:
+        if run.training and not workspace.training:  # its layers are folded: they would predict, and not say so
+            raise ValueError("workspace must be for training where run is training, got one for prediction")
         workspace.x = x
         out = workspace.output(len(x))
         self._chain_for(workspace.training).forward(x, out, workspace.own, run, first)

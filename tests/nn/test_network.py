@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gradcheck import assert_network_gradients, distinct
 
-from crmsprop.nn import Conv2D, Dense, Dropout, Flatten, MaxPool2D, Network, ReLU, Run, SoftmaxCrossEntropy
+from crmsprop.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, Network, ReLU, Run, SoftmaxCrossEntropy
 from crmsprop.optimizer import RMSprop
 
 REFERENCE = [Conv2D(32, 3), ReLU(), MaxPool2D(), Conv2D(64, 3), ReLU(), MaxPool2D()]
@@ -238,6 +238,17 @@ def test_gradients_lie_as_the_parameters_do_and_only_in_training():
     assert list(gradients.views) == list(network.arena.views)
     assert gradients.flat.size == network.arena.flat.size
     assert network.workspace(2).gradients is None
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_workspace_for_prediction_trains_nothing(fused):
+    network = Network([Conv2D(3, 3), BatchNorm(), ReLU()], (6, 7, 2), fused=fused)
+    network.initialize(np.random.default_rng(0))
+    before, x = network.arena.flat.copy(), np.ones((2, 6, 7, 2), np.float32)
+    with pytest.raises(ValueError, match="workspace must be for training where run is training, got one for pred"):
+        network.forward(x, network.workspace(2), Run(training=True))
+    np.testing.assert_array_equal(network.arena.flat, before)
+    network.forward(x, network.workspace(2, training=True), Run())  # the reverse is what frozen layers do
 
 
 def test_a_pickle_holds_the_parameters_once():
