@@ -25,8 +25,8 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY = ("1", "L", "LA", "La")
 #: Modes with more than 8 bits a channel; Pillow would cut them off at 255.
 DEEP = ("I", "F")
-
-
+#: The TIFF tag for the bits of each channel.
+BITS_PER_SAMPLE = 258
 #: The EXIF tag that says how a camera was held, and its values for sideways.
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
 #: A JPEG is decoded at an eighth, a quarter or half of its size where so many times what is wanted is left: five times
@@ -126,3 +126,20 @@ def _check(picture: Any) -> None:
         raise ValueError(f"it must have at most {limit:,} pixels, got {width} x {height}")
     if picture.mode.startswith(DEEP):
         raise ValueError(f"it must have 8 bits a channel, got Pillow's mode {picture.mode}: save it with 8 bits")
+    if (bits := _bits(picture)) > 8:
+        raise ValueError(f"it must have 8 bits a channel, got {bits}: save it with 8 bits")
+
+
+def _bits(picture: Any) -> int:
+    """Return the bits that the file has for a channel, or 8 for less: the mode of colours is that of 8 bits for 16 too.
+
+    Of PNG and PPM what the decoder is told says it.
+    """
+    if picture.format == "TIFF":
+        return int(max(picture.tag_v2.get(BITS_PER_SAMPLE, (1,))))
+    told = picture.tile[0][3] if picture.tile else None
+    if picture.format == "PNG":
+        return 16 if ";16" in str(told) else 8
+    if picture.format == "PPM" and isinstance(told, tuple):
+        return int(told[1]).bit_length()  # the largest value
+    return 8

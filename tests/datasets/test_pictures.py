@@ -133,6 +133,78 @@ def test_more_than_8_bits_are_not_cut_off(folder, array):
         read_picture(saved("a.tiff", array), (5, 7, 1))
 
 
+def png_chunk(name, content):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def deep_png(colour_type, channels):
+    """Return a PNG of 7 x 5 pixels with 16 bits a channel, each 0x0180, which is 1.5 of 255."""
+    rows = (b"\0" + b"\x01\x80" * (7 * channels)) * 5
+    header = struct.pack(">IIBBBBB", 7, 5, 16, colour_type, 0, 0, 0)
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(rows), b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks.items())
+
+
+def deep_tiff(order, channels, planar):
+    """Return such a TIFF, not compressed; `planar` is 2 for a strip a channel."""
+    pixels = struct.pack(order + "H", 0x0180) * (35 * channels)
+    n_strips = channels if planar == 2 else 1
+    size = len(pixels) // n_strips
+    tags = {256: [7], 257: [5], 258: [16] * channels, 259: [1], 262: [2], 273: [8 + i * size for i in range(n_strips)]}
+    tags |= {277: [channels], 278: [5], 279: [size] * n_strips, 284: [planar], **({338: [2]} if channels == 4 else {})}
+    start = 8 + len(pixels)
+    entries, behind = b"", b""
+    for tag, values in tags.items():
+        content = struct.pack(f"{order}{len(values)}I", *values)
+        if len(values) > 1:
+            place = start + 2 + 12 * len(tags) + 4 + len(behind)
+            content, behind = struct.pack(order + "I", place), behind + content
+        entries += struct.pack(order + "HHI", tag, 4, len(values)) + content
+    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(order + "HI", 42, start)
+    return head + pixels + struct.pack(order + "H", len(tags)) + entries + bytes(4) + behind
+
+
+def deep_ppm(largest):
+    return b"P6 7 5 %d\n" % largest + b"\x01\x80" * (3 * 35)
+
+
+DEEP = {
+    "PNG RGB": deep_png(2, 3),
+    "PNG RGBA": deep_png(6, 4),
+    "PNG LA": deep_png(4, 2),
+    "PNG grey": deep_png(0, 1),
+    **{
+        f"TIFF {order}{channels}{planar}": deep_tiff(order, channels, planar)
+        for order in "<>"
+        for channels in (3, 4)
+        for planar in (1, 2)
+    },
+    "PPM": deep_ppm(65535),
+    "PPM of 10 bits": deep_ppm(1023),
+}
+
+
+@pytest.mark.parametrize("content", DEEP.values(), ids=DEEP)
+def test_16_bits_are_refused_though_pillow_calls_them_8(folder, content):
+    Path("a").write_bytes(content)
+    with Image.open("a") as picture:  # nothing else is wrong with it
+        assert picture.size == (7, 5)
+        picture.load()
+    for read in (measure_picture, lambda path: read_picture(path, (5, 7, 3))):
+        with pytest.raises(FileFormatError, match=r"it must have 8 bits a channel, got (1|Pillow's mode I)"):
+            read(Path("a"))
+
+
+def test_fewer_than_8_bits_are_no_more(folder):
+    """A picture of 5, 6 and 5 bits, and one whose largest value is 100."""
+    pixels = bytes(4 * 2)
+    info = struct.pack("<IiiHHIIiiII3I", 40, 2, 2, 1, 16, 3, len(pixels), 0, 0, 0, 0, 0xF800, 0x07E0, 0x001F)
+    Path("a.bmp").write_bytes(b"BM" + struct.pack("<IHHI", 66 + len(pixels), 0, 0, 66) + info + pixels)
+    Path("a.ppm").write_bytes(b"P6 2 2 100\n" + bytes(12))
+    for name in ("a.bmp", "a.ppm"):
+        assert not read_picture(Path(name), (2, 2, 3)).any()
+
+
 def refused(content, message=""):
     Path("bad.png").write_bytes(content)
     with pytest.raises(FileFormatError, match=rf"^bad\.png cannot be read: .*{message}"):
@@ -163,10 +235,6 @@ def test_what_is_no_picture_is_said_so(folder):
 
 def test_postscript_is_not_run(folder):
     refused(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n", "no picture of a known")
-
-
-def png_chunk(name, content):
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 @pytest.mark.parametrize("size", [(9000, 9000), (60000, 60000), (2**31 - 1, 2**31 - 1)])
