@@ -5,17 +5,23 @@ import re
 from pathlib import Path
 
 MEMINFO = Path("/proc/meminfo")
-#: Where a container says what it may take; version 2 of the control groups, then 1.
-LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+#: Where a container says what it may take and what it has taken; version 2 of the control groups, then 1.
+GROUPS = (
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
+#: Of what it has taken, copies of files that the kernel gives up first; with those of the groups within in version 1.
+RECLAIMABLE = re.compile(r"^(?:total_)?inactive_file (\d+)$", re.MULTILINE)
 
 
 def available_bytes() -> int | None:
     """Return how many bytes this process can still get without swapping; None where the system does not tell.
 
-    On Linux what the kernel holds available, or the limit of the container, if that is less; elsewhere all that the
-    machine has.
+    On Linux what the kernel holds available, or what the container may still take, if that is less; elsewhere all that
+    the machine has.
     """
-    known = [n_bytes for n_bytes in (_of_the_machine(), *map(_limit, LIMITS)) if n_bytes is not None]
+    of_groups = (_of_a_group(*group) for group in GROUPS)
+    known = [n_bytes for n_bytes in (_of_the_machine(), *of_groups) if n_bytes is not None]
     return min(known, default=None)
 
 
@@ -29,7 +35,15 @@ def _of_the_machine() -> int | None:
         return None
 
 
-def _limit(path: Path) -> int | None:
+def _of_a_group(folder: Path, limit: str, usage: str) -> int | None:
+    most, used = _number(folder / limit), _number(folder / usage) or 0
+    if most is None:
+        return None
+    reclaimable = max(map(int, RECLAIMABLE.findall(_text(folder / "memory.stat"))), default=0)
+    return max(0, most - max(0, used - reclaimable))
+
+
+def _number(path: Path) -> int | None:
     text = _text(path).strip()
     return int(text) if text.isdecimal() else None  # "max" where there is none
 
