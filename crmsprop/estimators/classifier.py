@@ -10,6 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from crmsprop.errors import shown
 from crmsprop.estimators.inputs import Array
 from crmsprop.estimators.losses import check_loss
 from crmsprop.estimators.portable import PortableNetwork
@@ -22,6 +23,9 @@ LOSSES = ("cross_entropy",)
 
 #: What y can be: one label a sample, or an indicator for each of several labels.
 CLASSES, LABELS = "classes", "labels"
+
+#: Labels that an error names.
+NAMED = 5
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -183,7 +187,8 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         y = column_or_1d(y, warn=True)
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
-            raise ValueError(f"y must hold only labels that fit has seen, {self.classes_!r:.200}, got {unknown!r:.200}")
+            seen = f"labels that fit has seen ({_named(self.classes_)})"
+            raise ValueError(f"y must hold only {seen}, got {_named(unknown)}; fine_tune with a new head learns others")
         target: Array = np.searchsorted(self.classes_, y).astype(np.int64)
         return target
 
@@ -227,3 +232,9 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = tags.target_tags.multi_output = True
         return tags
+
+
+def _named(labels: Array) -> str:
+    """How a message writes labels, the first of many."""
+    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
+    return ", ".join(map(shown, labels[:NAMED].tolist())) + more
