@@ -1,11 +1,13 @@
 """What show_versions prints, and that the version stands in one place."""
 
+import importlib.metadata
+import runpy
 import tomllib
 
 import numpy as np
 from child_process import TESTS
 
-from crmsprop import __version__, kernels, show_versions
+from crmsprop import __version__, kernels, show_versions, versions
 
 WITHOUT = "none in this build: one thread a call"
 
@@ -24,9 +26,16 @@ def test_show_versions_says_what_the_kernels_run_on(capsys):
     assert openmp == (f"OpenMP: version of {number // 100}-{number % 100:02}" if number else f"OpenMP: {WITHOUT}")
 
 
-def test_the_version_is_that_of_pyproject():
+def test_the_version_is_that_of_pyproject(tmp_path, monkeypatch):
+    """Once it is installed, as pip leaves it; this tree may be, or be built in place."""
     project = tomllib.loads((TESTS.parent / "pyproject.toml").read_text())["project"]
-    assert __version__ in (project["version"], "0+unknown")
+    is_installed = any(importlib.metadata.distributions(name="crmsprop"))
+    assert __version__ == (project["version"] if is_installed else "0+unknown")
+    folder = tmp_path / f"crmsprop-{project['version']}.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert runpy.run_path(versions.__file__)["__version__"] == project["version"]
     assert project["version"] not in (TESTS.parent / "CITATION.cff").read_text()
 
 
