@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from crmsprop.cli.folders import read_folder, read_whole_folder
+from crmsprop.cli.folders import read_folder, read_folder_part, read_whole_folder
 from crmsprop.cli.npz import read_npz, read_whole_npz
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.targets import CLASSES, Targets
@@ -135,9 +135,10 @@ def load_part(
         _check_flags(options)
         X, y = read_whole_npz(Path(options.data), targets)
         return Labelled(options.data, "all", _as_images(X, options.shape_of_rows), y)
-    if options.part == "all" and _is_folder(options.data):
+    if _is_folder(options.data):
         _check_flags(options)
-        return Labelled(options.data, "all", *read_whole_folder(options, targets, image_shape))
+        read = read_whole_folder if options.part == "all" else read_folder_part
+        return Labelled(options.data, options.part, *read(options, targets, image_shape))
     data = load_data(options, targets, image_shape)
     parts = {"train": (data.X, data.y), "test": (data.X_test, data.y_test)}
     if options.part != "all":

@@ -9,7 +9,7 @@ from crmsprop.cli.parser import UsageError
 from crmsprop.cli.progress import progress, say
 from crmsprop.cli.targets import CLASSES, Targets
 from crmsprop.datasets.folder_listing import Listing, list_parts, skipped
-from crmsprop.datasets.image_folder import read_parts
+from crmsprop.datasets.image_folder import common_shape, read_parts
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[Array, Array]
@@ -38,11 +38,18 @@ def read_folder(
     FileFormatError, ValueError, MemoryError, OSError, MissingExtraError
         As `load_image_folder`.
     """
-    _check_classes(options, targets)
-    train, test = list_parts(options.data)
-    if len(set(train.labels)) < 2:
-        raise UsageError(f"--data must be a folder with two classes or more, got {options.data!r} with one")
-    return _read(train, test, options, image_shape)
+    return _read(*_listed(options, targets), options, _wanted(options, image_shape))
+
+
+def read_folder_part(options: argparse.Namespace, targets: Targets, image_shape: tuple[int, ...] | None) -> Pair:
+    """Return the part that --part names, of those of `read_folder`, with its parameters and errors.
+
+    Pictures of the other part are not decoded. Their heads are read where they say what shape all of them get.
+    """
+    train, test = _listed(options, targets)
+    shape = common_shape(train.paths + test.paths, _wanted(options, image_shape))
+    chosen = train if options.part == "train" else test
+    return _read(chosen._replace(others=train.others + test.others), NONE, options, shape)[0]
 
 
 def read_whole_folder(options: argparse.Namespace, targets: Targets, image_shape: tuple[int, ...] | None) -> Pair:
@@ -53,7 +60,16 @@ def read_whole_folder(options: argparse.Namespace, targets: Targets, image_shape
     _check_classes(options, targets)
     train, test = list_parts(options.data, test_fraction=0)
     both = Listing(train.paths + test.paths, train.labels + test.labels, train.others + test.others)
-    return _read(both, NONE, options, image_shape)[0]
+    return _read(both, NONE, options, _wanted(options, image_shape))[0]
+
+
+def _listed(options: argparse.Namespace, targets: Targets) -> tuple[Listing, Listing]:
+    """Return what is to be read as training and as test data: two classes or more."""
+    _check_classes(options, targets)
+    train, test = list_parts(options.data)
+    if len(set(train.labels)) < 2:
+        raise UsageError(f"--data must be a folder with two classes or more, got {options.data!r} with one")
+    return train, test
 
 
 def _check_classes(options: argparse.Namespace, targets: Targets) -> None:
@@ -61,11 +77,14 @@ def _check_classes(options: argparse.Namespace, targets: Targets) -> None:
         raise UsageError(f"--data must be an .npz file, got the folder {options.data!r}: its names are classes only")
 
 
+def _wanted(options: argparse.Namespace, image_shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    return image_shape if options.shape_of_rows is None else tuple(options.shape_of_rows)
+
+
 def _read(
-    train: Listing, test: Listing, options: argparse.Namespace, image_shape: tuple[int, ...] | None
+    train: Listing, test: Listing, options: argparse.Namespace, shape: tuple[int, ...] | None
 ) -> tuple[Pair, Pair]:
     if others := train.others + test.others:
         say(skipped(others), options.quiet)
-    shape = image_shape if options.shape_of_rows is None else tuple(options.shape_of_rows)
     with progress(len(train.paths) + len(test.paths), "picture", options.quiet) as advance:
         return read_parts(train, test, shape, advance)

@@ -147,14 +147,18 @@ def read_parts(
 
     Parameters and errors are those of `load_image_folder`.
     """
-    shape = _common_shape([*train.paths, *test.paths], image_shape)
+    shape = common_shape([*train.paths, *test.paths], image_shape)
     _check_memory(len(train.paths) + len(test.paths), shape)
     read = _read(train.paths + test.paths, shape, (len(train.paths), len(test.paths)), advance)
     return (read[0], np.array(train.labels, np.str_)), (read[1], np.array(test.labels, np.str_))
 
 
-def _common_shape(paths: Sequence[Path], image_shape: Any) -> tuple[int, int, int]:
-    """Return height, width and channels: those that are wanted, or else those that the pictures have."""
+def common_shape(paths: Sequence[Path], image_shape: Any) -> tuple[int, int, int]:
+    """Return height, width and channels: those that are wanted, or else those that the pictures have.
+
+    Parameters and errors are those of `load_image_folder`. Pictures are opened only where `image_shape` leaves some of
+    it open.
+    """
     wanted = None if image_shape is None else _checked_shape(image_shape)
     if wanted is not None and len(wanted) == 3:
         return wanted[0], wanted[1], wanted[2]

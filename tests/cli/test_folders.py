@@ -113,6 +113,36 @@ def test_one_class_is_enough_to_evaluate(train_small, run, photos):
     assert "on 15 samples" in ended.out
 
 
+@pytest.mark.parametrize(("part", "n"), [("test", 7), ("train", 23), ("all", 30)])
+@pytest.mark.parametrize("shape", [(), SHAPE])
+def test_only_the_part_that_is_wanted_is_decoded(train_small, run, photos, monkeypatch, part, n, shape):
+    """And counts for the memory."""
+    train_small("--data", "photos", *SHAPE)
+    read, told = folders.read_parts, []
+    monkeypatch.setattr("crmsprop.datasets.image_folder.available_bytes", lambda: n * 8 * 10 * 3)
+    monkeypatch.setattr(folders, "read_parts", lambda *given: (told.append(given[:2]), read(*given))[1])
+    ended = run("evaluate", "crmsprop-run/model.crms", "--quiet", "--data", "photos", "--part", part, *shape)
+    assert f"on {n} samples" in ended.out
+    assert sum(len(listing.paths) for listing in told[0]) == n
+
+
+def test_a_part_without_colours_is_of_a_folder_that_has_some(train_small, run, photos):
+    """Channels that nobody names are those of all pictures."""
+    for name in ("dark", "light"):
+        for part in ("train", "test"):
+            (photos / part / name).mkdir(parents=True)
+        for i, path in enumerate(sorted((photos / name).glob("*.png"))):
+            picture = Image.open(path)
+            (picture.convert("L") if i < 3 else picture).save(
+                photos / ("test" if i < 3 else "train") / name / path.name
+            )
+            path.unlink()
+        (photos / name).rmdir()
+    train_small("--data", "photos", *SHAPE)
+    ended = run("evaluate", "crmsprop-run/model.crms", "--quiet", "--data", "photos", *SHAPE)
+    assert "on 6 samples" in ended.out
+
+
 def test_a_picture_that_cannot_be_read(run, photos):
     (photos / "dark" / "2.png").write_bytes(b"hello")
     assert refused(run, *SHAPE) == "photos/dark/2.png cannot be read: no picture of a known format"
