@@ -28,8 +28,29 @@ MODELS = sorted(path for path in SAVED.glob("*.crms") if path.with_suffix(".npz"
 every_model = pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 
 
+#: The one that was written before files said which version has written them.
+WITHOUT_VERSION = "0.1-without_version"
+
+
+def config_of(path):
+    return json.loads(split(path.read_bytes())[0]["__metadata__"]["config"])
+
+
 def outputs(model, X):
     return model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X)
+
+
+@every_model
+def test_it_has_the_format_of_the_version_that_it_is_named_after(path):
+    config = config_of(path)
+    if path.stem == WITHOUT_VERSION:
+        assert "version" not in config
+    else:
+        assert f"{config['version']}.".startswith(f"{path.stem.split('-')[0]}.")
+
+
+def test_one_is_older_than_that():
+    assert WITHOUT_VERSION in {path.stem for path in MODELS}
 
 
 @every_model
@@ -121,5 +142,4 @@ def test_a_file_of_a_newer_version_says_so(tmp_path):
 
 def test_a_file_says_which_version_has_written_it(tmp_path):
     crmsprop.load(MODELS[0]).save(tmp_path / "model")
-    config = json.loads(split((tmp_path / "model").read_bytes())[0]["__metadata__"]["config"])
-    assert config["version"] == crmsprop.__version__
+    assert config_of(tmp_path / "model")["version"] == crmsprop.__version__

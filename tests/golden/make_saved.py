@@ -4,7 +4,8 @@
 
 A file is written once and never again: what is there stays as it is, whatever has become of crmsprop since. Whoever
 adds a class that a file can name adds a model here, and runs this. Beside each ``VERSION-name.crms`` lies an .npz file
-with samples, what the model predicted for them when it was made, and what it was made with.
+with samples, what the model predicted for them when it was made, and what it was made with. crmsprop has to be
+installed: the files say its version. ``0.1-without_version`` was written before they did.
 """
 
 import argparse
@@ -108,6 +109,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("version", help="that will be released with these files, such as 0.1")
     version = parser.parse_args().version
+    if not f"{crmsprop.__version__}.".startswith(f"{version}."):
+        parser.error(f"crmsprop must be installed as version {version}, got {crmsprop.__version__}")
     for name, (model, X, y) in models().items():
         if not list(FOLDER.glob(f"*-{name}.crms")):
             model.fit(X, y).save(FOLDER / f"{version}-{name}.crms")
