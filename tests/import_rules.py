@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module imports from strictly lower levels only. `errors` is open to all and imports nothing of ours.
 LEVELS = {
     "errors": -1,
-    **dict.fromkeys(("kernels", "schedules", "files", "datasets"), 0),
-    **dict.fromkeys(("optimizer", "nn", "augment", "versions"), 1),
+    **dict.fromkeys(("kernels", "schedules", "files"), 0),
+    **dict.fromkeys(("optimizer", "nn", "augment", "datasets", "versions"), 1),
     **dict.fromkeys(("training", "persistence"), 2),
     "callbacks": 3,
     "estimators": 4,

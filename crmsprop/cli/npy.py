@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from crmsprop.errors import FileFormatError, shown
+from crmsprop.files import regular_only
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -33,9 +34,7 @@ def read_npy(path: Path) -> Array:
     OSError
         If it cannot be read.
     """
-    if path.exists() and not path.is_file():
-        raise FileFormatError(f"{path} must be a regular file")
-    with path.open("rb") as file:
+    with open(path, "rb", opener=regular_only) as file:
         try:
             check_header(file, os.fstat(file.fileno()).st_size, "it")
             file.seek(0)

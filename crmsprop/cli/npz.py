@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 from crmsprop.cli.npy import Array, check_inflated, read_member, reason
 from crmsprop.cli.targets import CLASSES, Targets
 from crmsprop.errors import FileFormatError
+from crmsprop.files import regular_only
 
 Pair = tuple[Array, Array]
 
@@ -69,9 +70,7 @@ def read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, Array], li
     OSError
         If it cannot be read.
     """
-    if path.exists() and not path.is_file():
-        raise FileFormatError(f"{path} must be a regular file")
-    with path.open("rb") as file:
+    with open(path, "rb", opener=regular_only) as file:
         if not zipfile.is_zipfile(file):
             raise FileFormatError(f"{path} must be an .npz file as numpy.savez writes it, got something else")
         try:

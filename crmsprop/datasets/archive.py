@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from crmsprop.datasets.layouts import Layout, RawBatch, check_file
+from crmsprop.datasets.layouts import Layout, RawBatch, open_bounded
 from crmsprop.errors import FileFormatError
 
 # The official archives inflate to 186 MB and have 8 or 9 members; a repacked one may have an extended header for each.
@@ -131,10 +131,9 @@ def read_archive(path: Path, layout: Layout) -> Iterator[RawBatch]:
         If the archive is damaged or truncated, inflates to too much, or has a link, a device, an absolute name, ``..``,
         a member that is too large, a batch twice or not at all; the message names the archive and the member.
     """
-    check_file(path, MAX_INFLATED)
     missing = {f"{layout.folder}/{name}": index for index, name in enumerate(layout.files)}
     wanted = tuple(missing)
-    with path.open("rb") as file:
+    with open_bounded(path, MAX_INFLATED) as file:
         stream = _Inflated(file, path)
         for header in _members(stream, layout.max_bytes):
             name, padding = header.name.removeprefix("./"), -header.size % _BLOCK

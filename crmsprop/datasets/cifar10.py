@@ -51,7 +51,7 @@ def load_cifar10(data_home: str | os.PathLike[str] | None = None, download: bool
     MissingExtraError
         If a download is needed and pooch or tqdm is not installed.
     OSError
-        If the download fails.
+        If a file cannot be read, or the download fails.
 
     References
     ----------

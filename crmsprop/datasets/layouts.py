@@ -1,13 +1,16 @@
 """The two official layouts of CIFAR-10, and the reading of either from a folder."""
 
-import stat
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from crmsprop.datasets.batch import BATCH_NAMES, IMAGE_BYTES, MAX_IMAGES, Batch, decode_binary
 from crmsprop.datasets.safe_pickle import decode_pickled
 from crmsprop.errors import FileFormatError
+from crmsprop.files import regular_only
 
 # A file as it is read: its index in BATCH_NAMES, what to call it in an error, and its bytes.
 RawBatch = tuple[int, str, bytes]
@@ -38,22 +41,28 @@ BINARY = Layout("cifar-10-batches-bin", ".bin", "cifar-10-binary.tar.gz", MAX_IM
 LAYOUTS = (PICKLED, BINARY)
 
 
-def check_file(path: Path, max_bytes: int) -> None:
-    """Raise unless `path` is a regular file of at most `max_bytes` (a pipe would hang, a device never end).
+@contextmanager
+def open_bounded(path: Path, max_bytes: int) -> Iterator[BinaryIO]:
+    """Let the block read a regular file of at most `max_bytes` (a pipe would hang, a device never end).
 
     Raises
     ------
     FileFormatError
         If it is not, or if there is no such file.
+    OSError
+        If it is a folder, or cannot be read.
     """
+    with open(path, "rb", opener=_present) as file:
+        if (n_bytes := os.fstat(file.fileno()).st_size) > max_bytes:
+            raise FileFormatError(f"{path} must have at most {max_bytes} bytes, got {n_bytes}")
+        yield file
+
+
+def _present(path: str, flags: int) -> int:
     try:
-        status = path.stat()
+        return regular_only(path, flags)
     except FileNotFoundError as error:
         raise FileFormatError(f"{path} is missing; CIFAR-10 needs all of {', '.join(BATCH_NAMES)}") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise FileFormatError(f"{path} must be a regular file")
-    if status.st_size > max_bytes:
-        raise FileFormatError(f"{path} must have at most {max_bytes} bytes, got {status.st_size}")
 
 
 def read_folder(folder: Path, layout: Layout) -> Iterator[RawBatch]:
@@ -63,8 +72,11 @@ def read_folder(folder: Path, layout: Layout) -> Iterator[RawBatch]:
     ------
     FileFormatError
         If one is missing, not a regular file, or too large.
+    OSError
+        If one is a folder, or cannot be read.
     """
     for index, name in enumerate(layout.files):
         path = folder / name
-        check_file(path, layout.max_bytes)
-        yield index, str(path), path.read_bytes()
+        with open_bounded(path, layout.max_bytes) as file:
+            data = file.read()
+        yield index, str(path), data

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmsprop.errors import FileFormatError, require_extra
+from crmsprop.files import regular_only
 
 #: Formats that are read. Others of Pillow's start programs (EPS), are rare, or were seldom looked at for attacks.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -105,9 +106,7 @@ class _Bounded(io.BufferedReader):
 def _opened(path: Path) -> Iterator[Any]:
     """Let the block decode a picture of Pillow's; whatever a hostile file does, the error is FileFormatError."""
     Image = _pillow("Image")
-    if path.exists() and not path.is_file():
-        raise FileFormatError(f"{path} must be a regular file")
-    with _Bounded(io.FileIO(path)) as file:
+    with _Bounded(io.FileIO(path, opener=regular_only)) as file:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of a large picture, which is refused below, and of odd metadata

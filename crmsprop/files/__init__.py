@@ -18,6 +18,7 @@ from crmsprop.files.layout import DTYPE_NAMES
 from crmsprop.files.locks import lock_file
 from crmsprop.files.naming import naming
 from crmsprop.files.reader import read_container
+from crmsprop.files.regular import regular_only
 from crmsprop.files.safetensors import open_safetensors
 from crmsprop.files.stored import Stored
 from crmsprop.files.tree import tree_from_parts, tree_to_parts
@@ -32,6 +33,7 @@ __all__ = [
     "open_hdf5",
     "open_safetensors",
     "read_container",
+    "regular_only",
     "tree_from_parts",
     "tree_to_parts",
     "write_container",

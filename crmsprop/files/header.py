@@ -1,13 +1,10 @@
 """The header of a safetensors file, and the arrays that it names: every number is distrusted."""
 
-import errno
 import hashlib
 import io
 import json
 import math
-import os
 import reprlib
-import stat
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -30,15 +27,6 @@ class Entry(NamedTuple):
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     n_bytes: int
-
-
-def check_readable(path: str) -> None:
-    """Refuse what is not a regular file before it is opened: opening a pipe would wait for a writer."""
-    mode = os.stat(path).st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(mode):
-        raise FileFormatError(f"cannot read {path}: it is not a regular file")
 
 
 def read_header(file: io.BufferedReader, size: int, kind: str) -> bytes:

@@ -10,9 +10,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from crmsprop.errors import FileFormatError
-from crmsprop.files.header import check_readable, checked_entries, parsed, read_array, read_header
+from crmsprop.files.header import checked_entries, parsed, read_array, read_header
 from crmsprop.files.layout import METADATA, NO_DIGEST, VERSION
 from crmsprop.files.plain import check_plain
+from crmsprop.files.regular import regular_only
 
 
 def read_container(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -53,8 +54,7 @@ def read_container(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, N
     ({}, {'epochs': 5})
     """
     name = os.fsdecode(path)
-    check_readable(name)
-    with open(name, "rb") as file:
+    with open(name, "rb", opener=regular_only) as file:
         try:
             return _read(file, kind)
         except FileFormatError as error:

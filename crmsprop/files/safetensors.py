@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from crmsprop.errors import FileFormatError
-from crmsprop.files.header import Entry, check_readable, checked_entries, parsed, read_array, read_header
+from crmsprop.files.header import Entry, checked_entries, parsed, read_array, read_header
 from crmsprop.files.layout import DTYPES, METADATA
+from crmsprop.files.regular import regular_only
 from crmsprop.files.stored import Array, Stored
 
 #: Half a float32: NumPy has no dtype for it.
@@ -60,8 +61,7 @@ def open_safetensors(path: str | os.PathLike[str]) -> Iterator[dict[str, Stored]
     array([1., 2.])
     """
     name = os.fsdecode(path)
-    check_readable(name)
-    with open(name, "rb") as file:
+    with open(name, "rb", opener=regular_only) as file:
         try:
             yield _arrays_in(file)
         except FileFormatError as error:

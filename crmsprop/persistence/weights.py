@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from crmsprop.errors import FileFormatError, shown
-from crmsprop.files import Stored, open_hdf5, open_safetensors, write_safetensors
+from crmsprop.files import Stored, open_hdf5, open_safetensors, regular_only, write_safetensors
 from crmsprop.files.hdf5 import SIGNATURE
 from crmsprop.nn import BatchNorm, Network
 from crmsprop.nn.layer import describe_shape
@@ -115,11 +115,9 @@ def export_safetensors(network: Network, path: str | os.PathLike[str]) -> None:
 
 
 def _open(path: str | os.PathLike[str]) -> tuple[Library, AbstractContextManager[dict[str, Stored]]]:
-    """Return whose file it is, and the file; a pipe or the like is refused before it is opened."""
-    first = b""
-    if os.path.isfile(path):
-        with open(path, "rb") as file:
-            first = file.read(8)
+    """Return whose file it is, and the file; a pipe or the like is refused."""
+    with open(os.fsdecode(path), "rb", opener=regular_only) as file:
+        first = file.read(8)
     if first.startswith(_ARCHIVES):
         raise FileFormatError(
             f"cannot read {os.fsdecode(path)}: it is an archive or a pickle, as torch.save and Keras's save make them: "

@@ -111,7 +111,7 @@ def test_what_is_no_file(run, folder, out, name):
     (out / name).unlink()
     os.mkfifo(out / name)
     message = refused(run, folder, out)
-    assert ("not a regular file" in message) if name == CHECKPOINT else ("killed or interrupted" in message)
+    assert ("must be a regular file" in message) if name == CHECKPOINT else ("killed or interrupted" in message)
 
 
 def test_a_result_that_is_a_folder(run, folder, out):

@@ -108,7 +108,7 @@ def test_no_file(refused):
 
 def test_a_folder(refused, folder):
     (folder / "mine.npz").mkdir()
-    assert refused() == "mine.npz must be a regular file"
+    assert refused() == "mine.npz: Is a directory"
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"\x80\x04N."])

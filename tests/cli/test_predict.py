@@ -251,7 +251,7 @@ def test_arrays_that_do_not_fit(run, model_file, folder, array, message):
 def test_files_that_are_not_there_or_are_folders(run, model_file, folder, name):
     assert run("predict", model_file, name).error() == f"{name}: No such file or directory"
     (folder / name).mkdir()
-    assert run("predict", model_file, name).error() == f"{name} must be a regular file"
+    assert run("predict", model_file, name).error() == f"{name}: Is a directory"
 
 
 def test_archives_without_x(run, model_file, folder):

@@ -199,12 +199,18 @@ def test_a_label_out_of_range(tmp_path, write):
         load(tmp_path)
 
 
-@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
-def test_a_folder_or_a_pipe_in_place_of_a_batch(tmp_path, make):
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (os.mkdir, IsADirectoryError, "data_batch_4"),
+        (os.mkfifo, FileFormatError, "data_batch_4 must be a regular file"),
+    ],
+)
+def test_a_folder_or_a_pipe_in_place_of_a_batch(tmp_path, make, error, message):
     write_py(tmp_path, IMAGES)
     (tmp_path / "data_batch_4").unlink()
     make(tmp_path / "data_batch_4")
-    with pytest.raises(FileFormatError, match="data_batch_4 must be a regular file"):
+    with pytest.raises(error, match=message):
         load(tmp_path)
 
 

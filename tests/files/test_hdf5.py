@@ -217,7 +217,7 @@ def test_every_truncation(path):
 
 def test_what_is_no_regular_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FileFormatError, match="not a regular file"):
+    with pytest.raises(FileFormatError, match="must be a regular file"):
         load_all(tmp_path / "pipe")
     with pytest.raises(IsADirectoryError):
         load_all(tmp_path)

@@ -24,9 +24,9 @@ def test_missing_files_and_folders_keep_their_errors(path, tmp_path):
 
 def test_pipes_and_devices_do_not_hang(path):
     os.mkfifo(path)
-    with pytest.raises(FileFormatError, match="not a regular file"):
+    with pytest.raises(FileFormatError, match="must be a regular file"):
         read_container(path, "model")
-    with pytest.raises(FileFormatError, match="not a regular file"):
+    with pytest.raises(FileFormatError, match="must be a regular file"):
         read_container("/dev/zero", "model")
 
 

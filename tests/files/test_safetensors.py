@@ -135,7 +135,7 @@ def test_a_file_that_shrinks_while_it_is_read(path):
 
 def test_what_is_no_regular_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FileFormatError, match="not a regular file"):
+    with pytest.raises(FileFormatError, match="must be a regular file"):
         load_all(tmp_path / "pipe")
     with pytest.raises(IsADirectoryError):
         load_all(tmp_path)

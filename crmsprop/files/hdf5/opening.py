@@ -12,7 +12,7 @@ from crmsprop.files.hdf5.arrays import Place, array_in
 from crmsprop.files.hdf5.groups import members_of
 from crmsprop.files.hdf5.objects import header_of, root_of
 from crmsprop.files.hdf5.source import Source
-from crmsprop.files.header import check_readable
+from crmsprop.files.regular import regular_only
 from crmsprop.files.stored import Array, Stored
 
 #: A network of a thousand layers has some ten thousand groups and arrays.
@@ -61,8 +61,7 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[dict[str, Stored]]:
     array([[1., 2.]])
     """
     name = os.fsdecode(path)
-    check_readable(name)
-    with open(name, "rb") as file:
+    with open(name, "rb", opener=regular_only) as file:
         try:
             yield _arrays_in(Source(file))
         except FileFormatError as error:
