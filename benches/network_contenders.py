@@ -92,8 +92,11 @@ class Crmsprop(Contender):
                 "conv": nn.Conv2D,
                 "pool": nn.MaxPool2D,
                 "norm": nn.BatchNorm,
+                "relu": nn.ReLU,
                 "gelu": nn.GELU,
                 "flatten": nn.Flatten,
+                "dense": nn.Dense,
+                "dropout": nn.Dropout,
             }
             layers = [
                 nn.Conv2D(*numbers[:2], padding=numbers[2]) if kind == "conv" else kinds[kind](*numbers)
