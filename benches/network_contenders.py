@@ -19,7 +19,7 @@ REFERENCE = [
 
 NORMALIZED = [
     ("conv", 32, 3, "same"), ("norm",), ("relu",), ("pool", 2), ("conv", 64, 3, "same"), ("norm",), ("relu",),
-    ("pool", 2), ("flatten",), ("dense", 128), ("norm",), ("relu",), ("dropout", 0.5), ("dense", 10),
+    ("pool", 2), ("flatten",), ("dense", 128), ("relu",), ("dropout", 0.5), ("dense", 10),
 ]  # fmt: skip
 
 WIDE = [
