@@ -22,6 +22,7 @@ from crmsprop.estimators.inputs import (
     native,
     rows_of_images,
     validated,
+    warn_of_flat_images,
 )
 from crmsprop.estimators.interruption import raise_in_a_loop, warn_of_interruption
 from crmsprop.estimators.parameters import Seeds
@@ -95,7 +96,9 @@ class NetworkEstimator(CallbackSupportMixin, HiddenFeatures):  # type: ignore[mi
         sample_weight : array-like of shape (n_samples,) or None, default=None
             How much each sample counts, at least 0; a sample of weight 0 is left out. Only their proportions matter.
         X_val, y_val : array-like or None, default=None
-            A validation set of one's own, in place of a part of X.
+            A validation set of one's own, in place of a part of X. In a Pipeline it does not pass the steps before: use
+            `validation_fraction`, or the pipeline's ``transform_input=["X_val"]`` with ``set_fit_request(X_val=True,
+            y_val=True)`` and scikit-learn's metadata routing.
         sample_weight_val : array-like or None, default=None
             How much its samples count.
 
@@ -116,6 +119,9 @@ class NetworkEstimator(CallbackSupportMixin, HiddenFeatures):  # type: ignore[mi
         -----
         TrainingInterruptedWarning
             If Ctrl-C ended the training.
+        UserWarning
+            If an image estimator without `image_shape` gets rows of more than 3 numbers, each of which is then an image
+            of one pixel's height.
         """
         with self._unchanged_if_refused() as before:
             saved, tasks = self._saved_state(), EpochTasks(self, "fit", X, y, sample_weight)
@@ -181,6 +187,7 @@ class NetworkEstimator(CallbackSupportMixin, HiddenFeatures):  # type: ignore[mi
         if image_shape is None:
             self._check_for_rows(X)
         if image_shape is None and self._rows_are_images:
+            warn_of_flat_images(X)
             image_shape = (1, X.shape[1], 1)
         if image_shape is not None:
             check_row_length(X, image_shape)

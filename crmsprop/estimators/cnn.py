@@ -33,7 +33,8 @@ class CNNStack:
     dropout : float, default=0.5
         Fraction of each dense layer that is dropped in training, in [0, 1).
     image_shape : tuple of int or None, default=None
-        (height, width[, channels]) where X holds flat rows; None takes it from X, and a flat row for a 1 x n x 1 image.
+        (height, width[, channels]) where X holds flat rows. None takes it from X, and a flat row for an image of 1 x n
+        x 1, with a warning: rows of 8 x 8 pixels need ``image_shape=(8, 8)``.
     """
 
     documents: ClassVar[str] = "stack"

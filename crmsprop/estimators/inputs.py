@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from crmsprop.errors import check_choice, check_integer, shown
+from crmsprop.errors import check_choice, check_integer, shown, warn_user
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
 
 #: Kept as they are; anything else becomes the first.
 DTYPES = (np.float64, np.float32, np.uint8)
+
+#: Rows of so many numbers are no flattened images.
+FEW = 3
 
 
 def checked_image_shape(image_shape: Sequence[int] | None) -> Shape | None:
@@ -95,6 +98,24 @@ def check_row_length(X: Array, image_shape: Shape) -> None:
         raise ValueError(
             f"image_shape must fit the {X.shape[1]} features of X, got {image_shape}, which is {math.prod(image_shape)}"
         )
+
+
+def warn_of_flat_images(X: Array) -> None:
+    """Warn where rows that look like flattened images are about to be taken for images of one pixel's height."""
+    n = X.shape[1]
+    if n <= FEW:
+        return
+    found = f"X has rows of {n} numbers and image_shape is None: each is taken as an image of 1 x {n} x 1"
+    warn_user(f"{found}; set image_shape={_square(n)}, or (1, {n}) to say that this is meant")
+
+
+def _square(n: int) -> str:
+    """The shape of square images of n numbers, gray or in colour, where there is one."""
+    for channels, last in ((1, ""), (3, ", 3")):
+        side = math.isqrt(n // channels)
+        if side**2 * channels == n:
+            return f"({side}, {side}{last})"
+    return "(height, width)"
 
 
 def computing_dtype(dtype: Any, X: Array) -> np.dtype[Any]:

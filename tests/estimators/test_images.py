@@ -1,10 +1,13 @@
 """Images: every form gives the same bits, uint8 is scaled and never blown up as a whole, and shapes are checked."""
 
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
+from crmsprop import CNNClassifier, CNNRegressor
 from crmsprop.nn import MaxPool2D
 
 
@@ -209,3 +212,39 @@ def peak_of(call):
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+# ---- flat rows without image_shape
+
+
+@pytest.mark.parametrize(
+    ("n", "fits"), [(64, "(8, 8)"), (48, "(4, 4, 3)"), (60, "(height, width)"), (4, "(2, 2)"), (5, "(height, width)")]
+)
+@pytest.mark.parametrize("estimator", [CNNClassifier, CNNRegressor])
+def test_flat_rows_without_a_shape_are_flat_images_and_a_warning(estimator, n, fits):
+    X, y = np.random.default_rng(0).random((12, n)), np.arange(12) % 2
+    model = estimator((2,), dense_units=(), max_epochs=1, random_state=0)
+    message = f"X has rows of {n} numbers and image_shape is None: each is taken as an image of 1 x {n} x 1; set "
+    with pytest.warns(UserWarning) as caught:
+        model.fit(X, y)
+    assert [str(warning.message) for warning in caught] == [
+        f"{message}image_shape={fits}, or (1, {n}) to say that this is meant"
+    ]
+    assert caught[0].filename == __file__
+    assert model.image_shape_ == (1, n, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(X)
+        clone(model).set_params(image_shape=(1, n)).fit(X, y)
+        clone(model).fit(X.reshape(12, n, 1), y)
+        clone(model).fit(X[:, :3], y)
+
+
+def test_the_first_part_warns_alone():
+    X, y = np.random.default_rng(0).random((12, 16)), np.arange(12) % 2
+    model = CNNClassifier((2,), dense_units=(), random_state=0)
+    with pytest.warns(UserWarning, match=r"set image_shape=\(4, 4\)"):
+        model.partial_fit(X, y, classes=[0, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.partial_fit(X, y)
