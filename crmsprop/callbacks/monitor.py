@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from crmsprop.errors import check_choice, check_real
+from crmsprop.errors import check_choice, check_real, shown
 from crmsprop.training import COLUMNS, Training
 
 MODES = ("auto", "min", "max")
@@ -12,7 +12,7 @@ MODES = ("auto", "min", "max")
 SCORE = "val_score"
 
 #: The columns that are better lower, and those that are better higher: what "auto" knows.
-_DIRECTIONS = {"loss": "min", "val_loss": "min", "accuracy": "max", "val_accuracy": "max", SCORE: "max"}
+DIRECTIONS = {"loss": "min", "val_loss": "min", "accuracy": "max", "val_accuracy": "max", SCORE: "max"}
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,16 @@ class Monitor:
     min_delta: float = 0.0
 
     def __post_init__(self) -> None:
-        check_choice("monitor", self.column, (*COLUMNS, SCORE))
-        if check_choice("mode", self.mode, MODES) == "auto" and self.column not in _DIRECTIONS:
-            known = ", ".join(map(repr, _DIRECTIONS))
-            raise ValueError(f"monitor must be one of {known} where mode is 'auto', got {self.column!r}")
+        if check_choice("mode", self.mode, MODES) != "auto":
+            check_choice("monitor", self.column, (*COLUMNS, SCORE))
+        elif not isinstance(self.column, str) or self.column not in DIRECTIONS:
+            known = ", ".join(map(repr, DIRECTIONS))
+            raise ValueError(f"monitor must be one of {known} where mode is 'auto', got {shown(self.column)}")
         object.__setattr__(self, "min_delta", check_real("min_delta", self.min_delta, "[0, inf)"))
 
     @property
     def _lower_is_better(self) -> bool:
-        return (self.mode if self.mode != "auto" else _DIRECTIONS[self.column]) == "min"
+        return (self.mode if self.mode != "auto" else DIRECTIONS[self.column]) == "min"
 
     @property
     def worst(self) -> float:

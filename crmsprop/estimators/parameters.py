@@ -12,7 +12,8 @@ from sklearn.utils import check_random_state
 from crmsprop import kernels
 from crmsprop.augment import Augmentation
 from crmsprop.callbacks import Callback, Checkpoint, EarlyStopping, TimeLimit
-from crmsprop.errors import check_bool, check_integer, check_real
+from crmsprop.callbacks.monitor import DIRECTIONS
+from crmsprop.errors import check_bool, check_choice, check_integer, check_real
 from crmsprop.optimizer import RMSprop
 from crmsprop.schedules import as_schedule
 from crmsprop.training import Plan, SavedState
@@ -182,7 +183,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         self._stopping()
         self._time_limit()
         self._scorer()
-        optimizer = self._optimizer([])
+        optimizer = self._optimizer([{"params": []}])
         return Plan(
             check_integer("max_epochs", self.max_epochs, 1, 2**53),  # schedules divide by them as floats
             check_integer("batch_size", self.batch_size, 1),
@@ -193,6 +194,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         )
 
     def _stopping(self) -> EarlyStopping:
+        check_choice("monitor", self.monitor, tuple(DIRECTIONS))
         return EarlyStopping(self.monitor, self.patience, self.restore_best, min_delta=self.min_delta)
 
     def _time_limit(self) -> TimeLimit | None:

@@ -123,6 +123,11 @@ def test_no_weights_are_held_after_a_training(play):
         (
             {"monitor": "val_los"},
             ValueError,
+            "monitor must be one of 'loss', .*, 'val_accuracy', 'val_score' where mode is 'auto', got 'val_los'",
+        ),
+        (
+            {"monitor": "val_los", "mode": "min"},
+            ValueError,
             "monitor must be one of 'epoch', 'loss', 'val_loss', 'accuracy', .*, got 'val_los'",
         ),
         (
