@@ -225,7 +225,7 @@ def test_flat_rows_without_a_shape_are_flat_images_and_a_warning(estimator, n, f
     X, y = np.random.default_rng(0).random((12, n)), np.arange(12) % 2
     model = estimator((2,), dense_units=(), max_epochs=1, random_state=0)
     message = f"X has rows of {n} numbers and image_shape is None: each is taken as an image of 1 x {n} x 1; set "
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="^X has rows of") as caught:
         model.fit(X, y)
     assert [str(warning.message) for warning in caught] == [
         f"{message}image_shape={fits}, or (1, {n}) to say that this is meant"
