@@ -38,3 +38,20 @@ def test_numpydoc_finds_nothing_missing(name):
 @pytest.mark.parametrize("name", [name for name in OBJECTS if name.rpartition(".")[0] in MODULES])
 def test_every_public_name_has_an_example(name):
     assert ">>> " in (inspect.getdoc(OBJECTS[name]) or "")
+
+
+PROPERTIES = {
+    f"{name}.{member}": found
+    for name, value in OBJECTS.items()
+    if inspect.isclass(value)
+    for member, found in inspect.getmembers(value, lambda member: isinstance(member, property))
+    if not member.startswith("_") and f"{value.__module__}".startswith("crmsprop")
+}
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_every_property_has_a_docstring_of_its_own(name):
+    """One that is made from a function object without one shows that of the object's class."""
+    found = PROPERTIES[name]
+    assert found.__doc__
+    assert found.__doc__ != type(found.fget).__doc__

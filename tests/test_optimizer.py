@@ -158,7 +158,7 @@ def test_groups_with_settings_of_their_own():
 
 
 def test_no_arrays_at_all():
-    optimizer = RMSprop([])
+    optimizer = RMSprop([{"params": []}])
     optimizer.step([])
     assert optimizer.params == optimizer.mean_squares == ()
     assert optimizer.n_steps == 1
@@ -171,11 +171,58 @@ def test_arrays_of_no_elements_and_of_no_axes():
     assert single == Oracle(np.array([2.0]), momentum=0.5).step(np.ones(1))
 
 
-def test_params_may_come_from_an_iterator_and_grads_in_a_tuple():
-    params = arrays()
-    optimizer = RMSprop(iter(params))
-    optimizer.step(tuple(grads_of(0)))
-    assert len(optimizer.params) == len(params)
+@pytest.mark.parametrize("form", [tuple, iter, lambda arrays: dict(enumerate(arrays)).values()])
+def test_params_and_grads_may_come_from_any_iterable(form):
+    params, others = arrays(), arrays()
+    RMSprop(form(params)).step(form(grads_of(0)))
+    RMSprop(others).step(grads_of(0))
+    assert [param.tobytes() for param in params] == [param.tobytes() for param in others]
+
+
+def test_a_repr_says_how_much_there_is():
+    optimizer = RMSprop([np.ones((2, 3), np.float32), np.ones(2, np.float32)], rho=0.95)
+    optimizer.step([np.ones((2, 3), np.float32), np.ones(2, np.float32)])
+    assert repr(optimizer) == "RMSprop(2 arrays, 8 numbers, float32, learning_rate=0.001, rho=0.95, n_steps=1)"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_stays_where_it_came_in(bad):
+    """As `step` says: nothing searches the gradients."""
+    param = np.ones(3)
+    optimizer = RMSprop([param])
+    for grad in (bad, 1.0):
+        optimizer.step([np.array([1.0, grad, 1.0])])
+    assert np.isfinite(param).tolist() == [True, False, True]
+    assert np.isfinite(optimizer.mean_squares[0]).tolist() == [True, False, True]
+    clipped = RMSprop([np.ones(1)], clip_value=1.0)
+    clipped.step([np.array([bad])])
+    assert np.isfinite(clipped.params[0][0]) == np.isinf(bad)
+
+
+def test_a_square_that_overflows_makes_an_element_stand_still():
+    param = np.ones(2, np.float32)
+    optimizer = RMSprop([param])
+    for grad in (1.8e19, 1.9e19):
+        optimizer.step([np.array([1.0, grad], np.float32)])
+    before = param.copy()
+    optimizer.step([np.ones(2, np.float32)])
+    assert (param == before).tolist() == [False, True]
+
+
+def test_a_state_goes_through_a_file_of_numpy(tmp_path):
+    """As the guide does it; and it is as it says what is not in it."""
+    optimizer = RMSprop([{"params": np.ones(3)}], momentum=0.9)
+    optimizer.step([np.ones(3)])
+    optimizer.set_group(0, l2=0.5)
+    optimizer.learning_rate = 0.5
+    state = optimizer.state_dict()
+    assert set(state) == {"mean_squares.0", "velocities.0", "n_steps", "n_accumulated"}
+    np.savez(tmp_path / "state.npz", **state)
+    again = RMSprop([optimizer.params[0].copy()], rho=0.5, momentum=0.9)
+    with np.load(tmp_path / "state.npz") as saved:
+        again.load_state_dict(saved)
+    assert (again.n_steps, again.learning_rate, again.options.rho, again.groups[0].l2) == (1, 1e-3, 0.5, None)
+    assert again.velocities[0].tobytes() == optimizer.velocities[0].tobytes()
 
 
 def test_reset_forgets_everything_but_the_parameters():

@@ -9,6 +9,7 @@ import pytest
 from child_process import in_child, in_new_interpreter
 
 from crmsprop import RMSprop, rmsprop_update
+from crmsprop.schedules import CosineAnnealing
 
 NAN, INF = float("nan"), float("inf")
 
@@ -32,10 +33,11 @@ def refused(error, message, function, *args, **kwargs):
     ],
 )
 def test_numbers_out_of_range(name, interval, values):
+    params = [np.zeros(2)]
     for value in values:
-        refused(ValueError, f"{name} must be in {interval}, got {value!r}", RMSprop, [], **{name: value})
+        refused(ValueError, f"{name} must be in {interval}, got {value!r}", RMSprop, params, **{name: value})
     for value in ("0.1", None, True, [0.1]):
-        refused(TypeError, f"{name} must be a number in {interval}, got {value!r}", RMSprop, [], **{name: value})
+        refused(TypeError, f"{name} must be a number in {interval}, got {value!r}", RMSprop, params, **{name: value})
 
 
 @pytest.mark.parametrize("value", [1, "yes", None])
@@ -134,9 +136,13 @@ def test_groups():
 def test_changes_of_a_group():
     optimizer = RMSprop([{"params": [np.zeros(2, np.float32)], "learning_rate": 0.1}], accumulate_steps=2)
     change = optimizer.set_group
-    refused(ValueError, "group must be at most 0, got 1", change, 1, l2=0.1)
-    refused(TypeError, "group must be an integer", change, "0")
-    refused(TypeError, "must be among learning_rate, l2, weight_decay, frozen, got lr, rho", change, 0, rho=0.5, lr=1)
+    for place in (1, -1):
+        message = f"group must be the index of one of 1 groups, from 0, got {place}"
+        refused(ValueError, message, change, place, l2=0.1)
+    for place in ("0", True, 0.0):
+        message = f"group must be the index of one of 1 groups, an integer, got {place!r}"
+        refused(TypeError, message, change, place)
+    refused(ValueError, "must be among learning_rate, l2, weight_decay, frozen, got lr, rho", change, 0, rho=0.5, lr=1)
     refused(ValueError, "learning_rate must be in [0, inf), got -1", change, 0, learning_rate=-1)
     refused(ValueError, "l2 must be", change, 0, learning_rate=0.5, l2=1e60)
     refused(TypeError, "frozen must be", change, 0, frozen="yes")
@@ -176,10 +182,14 @@ def contents(optimizer):
 BAD_GRADS = [
     (np.ones(4), ValueError, "grads[1] must have the shape of params[1], (2, 2), got (4,)"),
     (np.ones((2, 3)), ValueError, "grads[1] must have the shape of params[1], (2, 2), got (2, 3)"),
-    (np.ones((2, 2), np.float32), TypeError, "grads[1] must be a float64 array in native byte order, got <f4"),
-    (np.ones((2, 2), int), TypeError, "grads[1] must be a float64 array in native byte order, got <i8"),
-    (np.ones((2, 2), complex), TypeError, "grads[1] must be a float64 array in native byte order, got <c16"),
-    (np.ones((2, 2), ">f8"), TypeError, "grads[1] must be a float64 array in native byte order, got >f8"),
+    (
+        np.ones((2, 2), np.float32),
+        TypeError,
+        "grads[1] must be float64, as params[1] is, got float32: give grads[1].astype('float64')",
+    ),
+    (np.ones((2, 2), int), TypeError, "grads[1] must be float64, as params[1] is, got int64: give grads[1].astype"),
+    (np.ones((2, 2), complex), TypeError, "grads[1] must be float64, as params[1] is, got complex128"),
+    (np.ones((2, 2), ">f8"), TypeError, "grads[1] must be float64, as params[1] is, got >f8: give grads[1].astype"),
     (np.ones((2, 4))[:, ::2], ValueError, "grads[1] must be C-contiguous, got strides"),
     (np.ones((2, 2), order="F") * np.ones((2, 1)), ValueError, "grads[1] must be C-contiguous"),
     (np.broadcast_to(1.0, (2, 2)), ValueError, "grads[1] must be C-contiguous, got strides (0, 0)"),
@@ -369,14 +379,56 @@ def test_every_gradient_of_an_accumulation_is_checked_as_that_of_a_step(bad):
 @pytest.mark.parametrize("params", [np.ones((3, 2)), None, 3])
 def test_params_that_are_no_sequence(params):
     message = f"params must be a sequence of arrays, or of groups of them, got {type(params).__name__}"
-    refused(TypeError, message, RMSprop, params)
+    with pytest.raises(TypeError, match=re.escape(message)) as caught:
+        RMSprop(params)
+    assert str(caught.value).endswith(": give [params]") == isinstance(params, np.ndarray)
     assert len(RMSprop([{"params": np.ones((3, 2))}]).params) == 1
 
 
-@pytest.mark.parametrize("grads", [None, {0: np.ones(2)}, np.ones((1, 2)), iter([np.ones(2)])])
-def test_grads_that_are_no_list(grads):
-    message = f"grads must be a list or a tuple of arrays, got {type(grads).__name__}"
+def test_params_in_a_dict_are_its_values():
+    message = "params must be a sequence of arrays, or of groups of them, got a dict: give "
+    refused(TypeError, f"{message}list(params.values())", RMSprop, {"weights": np.ones(2)})
+    refused(TypeError, f"{message}[params]", RMSprop, {"params": [np.ones(2)]})
+
+
+@pytest.mark.parametrize("params", [[], (), iter([])], ids=["list", "tuple", "iterator"])
+def test_no_params(params):
+    refused(
+        ValueError, "params must hold at least one array, or a group, which may be empty, got none", RMSprop, params
+    )
+
+
+@pytest.mark.parametrize(
+    ("grads", "remedy"),
+    [(None, "[grad]"), (np.ones((1, 2)), "[grad]"), ({0: np.ones(2)}, "list(grads.values())")],
+    ids=["None", "an array", "a dict"],
+)
+def test_grads_that_are_no_sequence(grads, remedy):
+    message = f"grads must be a sequence of arrays, got {type(grads).__name__}: give {remedy}"
     refused(TypeError, message, RMSprop([np.ones(2)]).step, grads)
+
+
+def test_an_iterator_that_is_at_its_end():
+    refused(ValueError, "grads must hold one array a parameter, 1, got 0", RMSprop([np.ones(2)]).step, iter([]))
+
+
+@pytest.mark.parametrize("frozen", [0, 1, 2])
+def test_a_gradient_is_explained_by_its_own_number(frozen):
+    """The kernel counts only what is not frozen."""
+    groups = [{"params": np.ones((2, 2), np.float32), "frozen": i == frozen} for i in range(3)]
+    optimizer, good, last = RMSprop(groups), np.ones((2, 2), np.float32), 1 if frozen == 2 else 2
+    message = f"grads[{last}] must be float32, as params[{last}] is, got float64: give grads[{last}].astype('float32')"
+    refused(TypeError, message, optimizer.step, [good] * last + [np.ones((2, 2))] + [good] * (2 - last))
+    strided = np.ones((2, 4), np.float32)[:, ::2]
+    message = f"with shape (2, 2): give np.ascontiguousarray(grads[{last}])"
+    refused(ValueError, message, optimizer.step, [good] * last + [strided] + [good] * (2 - last))
+
+
+@pytest.mark.parametrize("schedule", [CosineAnnealing(), CosineAnnealing, lambda epoch, rate: rate])
+def test_a_schedule_is_no_learning_rate(schedule):
+    message = "schedules are for an estimator's schedule=; with RMSprop itself set optimizer.learning_rate = "
+    refused(TypeError, message, RMSprop, [np.ones(2)], schedule)
+    refused(TypeError, message, RMSprop([np.ones(2)]).step, [np.ones(2)], learning_rate=schedule)
 
 
 @pytest.mark.parametrize("name", ["options", "params", "mean_squares", "averages", "n_steps"])

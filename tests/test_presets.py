@@ -35,6 +35,17 @@ def test_every_peer_is_held():
     assert len(RUNS) > 400
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_table_of_presets_holds_what_they_are(name):
+    rows = [line.split() for line in (RMSprop.preset.__doc__ or "").splitlines() if len(line.split()) == 5]
+    column = next(row for row in rows if row[0] == "preset").index(name)
+    table = {row[0].strip("`"): row[column] for row in rows if row[0].startswith("`")}
+    optimizer = RMSprop.preset([np.ones(1)], name)
+    values = {option: getattr(optimizer.options, option) for option in table if option != "learning_rate"}
+    assert {"learning_rate": optimizer.learning_rate, **values} == {key: eval(text) for key, text in table.items()}
+    assert set(PRESETS[name]) <= set(table)
+
+
 @every_run
 def test_200_steps(run):
     """From the start; where that is noise, from the state after 100."""

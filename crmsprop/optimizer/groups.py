@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from crmsprop import kernels
-from crmsprop.errors import check_bool, check_fits, check_real
+from crmsprop.errors import check_bool, check_fits, check_real, shown
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -29,10 +30,8 @@ def unpack(params: Any) -> tuple[tuple[Array, ...], list[Group], list[int]]:
 
     All but the values in the arrays is checked.
     """
-    if isinstance(params, np.ndarray) or not isinstance(params, Iterable):
-        raise TypeError(f"params must be a sequence of arrays, or of groups of them, got {type(params).__name__}")
-    params = list(params)
-    if params and isinstance(params[0], Mapping):
+    params = _listed(params)
+    if isinstance(params[0], Mapping):
         pairs = [_unpack_group(i, group) for i, group in enumerate(params)]
     else:
         pairs = [(params, Group())]
@@ -46,11 +45,36 @@ def unpack(params: Any) -> tuple[tuple[Array, ...], list[Group], list[int]]:
     return tuple(arrays), [group for _, group in pairs], group_of
 
 
+def _listed(params: Any) -> list[Any]:
+    """Return what a user gives as `params` in a list; an error says what to give in place of what holds no arrays."""
+    kind = type(params).__name__
+    if isinstance(params, Mapping):
+        remedy = "[params]" if "params" in params else "list(params.values())"
+        raise TypeError(f"params must be a sequence of arrays, or of groups of them, got a {kind}: give {remedy}")
+    if isinstance(params, np.ndarray) or not isinstance(params, Iterable):
+        remedy = ": give [params]" if isinstance(params, np.ndarray) else ""
+        raise TypeError(f"params must be a sequence of arrays, or of groups of them, got {kind}{remedy}")
+    values = list(params)
+    if not values:
+        raise ValueError("params must hold at least one array, or a group, which may be empty, got none")
+    return values
+
+
+def check_place(group: Any, count: int) -> int:
+    """Return `group` if it is the place of one of `count` groups."""
+    if isinstance(group, bool) or not isinstance(group, Integral):
+        raise TypeError(f"group must be the index of one of {count} groups, an integer, got {shown(group)}")
+    place = int(group)
+    if not 0 <= place < count:
+        raise ValueError(f"group must be the index of one of {count} groups, from 0, got {shown(group)}")
+    return place
+
+
 def changed(group: Group, settings: Mapping[str, Any], dtype: np.dtype[Any]) -> Group:
     """Return the group with some settings in place of its own, once they are checked."""
     unknown = sorted(set(settings) - set(Group._fields))
     if unknown:
-        raise TypeError(f"the settings of a group must be among {', '.join(Group._fields)}, got {', '.join(unknown)}")
+        raise ValueError(f"the settings of a group must be among {', '.join(Group._fields)}, got {', '.join(unknown)}")
     values = {name: _checked(name, name, value) for name, value in settings.items()}
     for name in set(NUMBERS) & set(values):
         check_fits(name, values[name] or 0.0, dtype)

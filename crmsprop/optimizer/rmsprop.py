@@ -1,24 +1,24 @@
 """The optimizer."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from crmsprop import kernels
-from crmsprop.errors import check_choice, check_fits, check_integer, check_real
+from crmsprop.errors import check_choice, check_fits, check_real, shown
 from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
-from crmsprop.optimizer.groups import Array, Group, changed, filled_like, unpack
+from crmsprop.optimizer.gradients import explained, listed
+from crmsprop.optimizer.groups import Array, Group, changed, check_place, filled_like, unpack
 from crmsprop.optimizer.options import RMSpropOptions
 from crmsprop.optimizer.presets import PRESETS
 from crmsprop.optimizer.state import check_state_dict, load_state, state_to_dict
 
 
-def _read_only(name: str) -> Any:
-    """A property that reads the attribute `name`."""
-    return property(attrgetter(name))
+def _read_only(name: str, text: str) -> Any:
+    """A property that reads the attribute `name`; without a text of its own it would have attrgetter's."""
+    return property(attrgetter(name), doc=text)
 
 
 class RMSprop:
@@ -221,13 +221,26 @@ class RMSprop:
     def preset(cls, params: Iterable[Array] | Iterable[Mapping[str, Any]], name: str, **overrides: Any) -> "RMSprop":
         """Return an optimizer with the formula, the defaults and the initial state of another library's RMSprop.
 
+        =====================  =======  =======  =======  =======
+        preset                 torch    keras    tf1      optax
+        =====================  =======  =======  =======  =======
+        `learning_rate`        0.01     0.001    0.001    0.001
+        `rho`                  0.99     0.9      0.9      0.9
+        `epsilon`              1e-08    1e-07    1e-10    1e-08
+        `eps_in_sqrt`          False    True     True     True
+        `lr_in_momentum`       False    True     True     True
+        `initial_mean_square`  0.0      0.0      1.0      0.0
+        `ema_every_call`       False    True     False    False
+        =====================  =======  =======  =======  =======
+
         Parameters
         ----------
         params : sequence of ndarray, or sequence of dict
         name : {"torch", "keras", "tf1", "optax"}
         **overrides
-            Parameters of this class, by our names: `l2` for torch's ``weight_decay``, `clip_norm` for Keras's
-            ``clipnorm``, `ema` for its ``ema_momentum``.
+            Parameters of this class, by our names and with our meaning: `l2` for torch's ``weight_decay``, which is
+            coupled, while `weight_decay` is decoupled with every preset; `clip_norm` for Keras's ``clipnorm``, `ema`
+            for its ``ema_momentum``.
 
         Examples
         --------
@@ -239,13 +252,19 @@ class RMSprop:
         return cls(params, **{**PRESETS[check_choice("name", name, tuple(PRESETS))], **overrides})
 
     # What can be read and not set: to set it here would do nothing.
-    options: RMSpropOptions = _read_only("_options")
-    params: tuple[Array, ...] = _read_only("_params")
-    mean_squares: tuple[Array, ...] = _read_only("_mean_squares")
-    means: tuple[Array, ...] | None = _read_only("_means")
-    velocities: tuple[Array, ...] | None = _read_only("_velocities")
-    averages: tuple[Array, ...] | None = _read_only("_averages")
-    n_steps: int = _read_only("_n_steps")
+    options: RMSpropOptions = _read_only(
+        "_options", "All options but the learning rate, such as ``options.rho``; they stay as they are."
+    )
+    params: tuple[Array, ...] = _read_only("_params", "The arrays of all groups, in order.")
+    mean_squares: tuple[Array, ...] = _read_only(
+        "_mean_squares", "Running mean of the squared gradients, one array a parameter."
+    )
+    means: tuple[Array, ...] | None = _read_only("_means", "Running means of the gradients; None without `centered`.")
+    velocities: tuple[Array, ...] | None = _read_only("_velocities", "State of `momentum`; None without.")
+    averages: tuple[Array, ...] | None = _read_only(
+        "_averages", "Running averages of the parameters, which may be read at any time; None without `ema`."
+    )
+    n_steps: int = _read_only("_n_steps", "Updates made.")
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -299,7 +318,7 @@ class RMSprop:
         >>> optimizer.set_group(0, frozen=False, learning_rate=1e-4)
         >>> optimizer.step([np.ones(3), np.ones(3)])
         """
-        group = check_integer("group", group, 0, len(self._groups) - 1)
+        group = check_place(group, len(self._groups))
         self._claim()
         try:
             old, new = self._groups[group], changed(self._groups[group], settings, self._dtype)
@@ -322,12 +341,12 @@ class RMSprop:
             if number == group:
                 total.fill(0)
 
-    def step(self, grads: Sequence[Array], *, learning_rate: float | None = None) -> None:
+    def step(self, grads: Iterable[Array], *, learning_rate: float | None = None) -> None:
         """Update every parameter in place, once.
 
         Parameters
         ----------
-        grads : sequence of ndarray
+        grads : iterable of ndarray
             One gradient a parameter, in the order of `params`, of its shape and dtype, C-contiguous. Not changed. That
             of a frozen parameter is not looked at: it may be None.
         learning_rate : float or None, default=None
@@ -341,15 +360,21 @@ class RMSprop:
             then.
         RuntimeError
             If another thread is in the middle of a step.
+
+        Notes
+        -----
+        Gradients are not searched for what is not finite. A NaN goes into the parameter and its state, and stays there.
+        In float32 the square of a gradient above 1.8e19 is infinite, and its element stands still from then on.
+        `clip_value` keeps infinite and huge gradients out, but not NaN; `clip_norm` and `global_clip_norm` raise.
         """
         rate = self._learning_rate if learning_rate is None else self._checked_rate(learning_rate)
         if not isinstance(grads, list | tuple) or len(grads) != len(self._params):
-            raise _wrong_grads(grads, len(self._params))
+            grads = listed(grads, len(self._params))
         self._claim()
         try:
             self._step([grads[i] for i in self._thawed], rate)  # a list of our own keeps the arrays alive
         except (TypeError, ValueError) as error:
-            raise self._renumbered(error) from None
+            raise explained(error, self._params, grads, self._thawed) from None
         finally:
             self._busy = False
 
@@ -388,12 +413,6 @@ class RMSprop:
         decay = self._options.average_decay(self._n_steps) if begun else 0.0
         kernels.rmsprop_average(*self._averaged, decay, n_threads)
 
-    def _renumbered(self, error: Exception) -> Exception:
-        """The kernel counts the arrays that are not frozen; the user counts all."""
-        if len(self._thawed) == len(self._params) or type(error) not in (TypeError, ValueError):
-            return error
-        return type(error)(re.sub(r"(?<=\[)\d+(?=\])", lambda number: str(self._thawed[int(number[0])]), str(error)))
-
     def reset(self) -> None:
         """Forget the state: as before the first step, with the parameters as they are now."""
         self._claim()
@@ -431,6 +450,11 @@ class RMSprop:
             decay if group.weight_decay is None else group.weight_decay,
         )
 
+    def __repr__(self) -> str:
+        sizes = f"{len(self._params)} arrays, {sum(param.size for param in self._params)} numbers, {self._dtype}"
+        rates = f"learning_rate={self._learning_rate}, rho={self._options.rho}"
+        return f"{type(self).__name__}({sizes}, {rates}, n_steps={self._n_steps})"
+
     def __getstate__(self) -> dict[str, Any]:
         slots = {name: getattr(self, name) for name in RMSprop.__slots__ if name != "_arrays"}
         return {**slots, **getattr(self, "__dict__", {})}
@@ -447,8 +471,8 @@ class RMSprop:
         Returns
         -------
         dict
-            What `load_state_dict` of an optimizer with the same options and shapes takes. The parameters themselves and
-            the options are not in it.
+            What `load_state_dict` of an optimizer with the same options and shapes takes. Not in it: the parameters
+            themselves, the options, `learning_rate`, and what `set_group` has changed.
         """
         self._claim()
         try:
@@ -462,7 +486,8 @@ class RMSprop:
         Parameters
         ----------
         state : mapping of str to ndarray or int
-            Of an optimizer with the same options and shapes. Copied.
+            Of an optimizer with the same options and shapes. Copied. Options that need no state of their own are not
+            compared, `rho` among them: give this optimizer those of the other, and its learning rates.
 
         Raises
         ------
@@ -489,10 +514,8 @@ class RMSprop:
     def _checked_rate(self, value: float) -> float:
         if type(value) is float and 1e-30 < value < 1e30:  # nearly all pass at a glance
             return value
+        if callable(value):
+            way = "optimizer.learning_rate = rate * schedule(step, steps_per_epoch, total_steps) before each step"
+            rule = f"learning_rate must be a number in [0, inf), got {shown(value)}"
+            raise TypeError(f"{rule}: schedules are for an estimator's schedule=; with RMSprop itself set {way}")
         return check_fits("learning_rate", check_real("learning_rate", value, "[0, inf)"), self._dtype)
-
-
-def _wrong_grads(grads: Any, count: int) -> Exception:
-    if not isinstance(grads, list | tuple):
-        return TypeError(f"grads must be a list or a tuple of arrays, got {type(grads).__name__}")
-    return ValueError(f"grads must hold one array a parameter, {count}, got {len(grads)}")
