@@ -20,6 +20,7 @@ from crmsprop.estimators.inputs import (
     checked_image_shape,
     computing_dtype,
     native,
+    refuse_images,
     rows_of_images,
     validated,
     warn_of_flat_images,
@@ -183,6 +184,8 @@ class NetworkEstimator(CallbackSupportMixin, HiddenFeatures):  # type: ignore[mi
         X = native(X)
         if self._takes_images or image_shape:
             X, image_shape = rows_of_images(X, image_shape)
+        else:
+            refuse_images(X)
         X, y = validated(self, X, y=self._plain_targets(y), multi_output=True, y_numeric=self._y_is_numeric)
         if image_shape is None:
             self._check_for_rows(X)

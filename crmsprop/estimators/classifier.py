@@ -53,7 +53,7 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         Whether y had several columns of 0 and 1: labels that do not exclude each other.
     """
 
-    documents: ClassVar[str] = "classifier"
+    _documents: ClassVar[str] = "classifier"
 
     loss: str | Loss = "cross_entropy"
     class_weight: Any = None

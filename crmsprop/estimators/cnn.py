@@ -37,7 +37,7 @@ class CNNStack:
         x 1, with a warning: rows of 8 x 8 pixels need ``image_shape=(8, 8)``.
     """
 
-    documents: ClassVar[str] = "stack"
+    _documents: ClassVar[str] = "stack"
     _takes_images = _rows_are_images = True
 
     filters: int | Sequence[int] = (32, 64)
@@ -78,6 +78,10 @@ class CNNClassifier(CNNStack, NetworkClassifierBase):
     ----------
     <classifier attributes>
     <training attributes>
+
+    Notes
+    -----
+    <training notes>
 
     Examples
     --------
@@ -124,6 +128,10 @@ class CNNRegressor(CNNStack, NetworkRegressorBase):
     Attributes
     ----------
     <training attributes>
+
+    Notes
+    -----
+    <training notes>
 
     Examples
     --------

@@ -9,14 +9,14 @@ Estimator = TypeVar("Estimator", bound=type[Any])
 def documented(estimator: Estimator) -> Estimator:
     """Put what the bases of an estimator say into its docstring.
 
-    ``<training parameters>`` stands for the parameters in the docstring of the base whose `documents` is "training",
-    ``<training attributes>`` for its attributes.
+    ``<training parameters>`` stands for the parameters in the docstring of the base whose `_documents` is "training",
+    ``<training attributes>`` for its attributes, ``<training notes>`` for its notes.
     """
     if estimator.__doc__:  # none under python -OO
         text = inspect.cleandoc(estimator.__doc__)
         for base in estimator.__mro__:
-            name = vars(base).get("documents")
-            for section in ("parameters", "attributes") if name else ():
+            name = vars(base).get("_documents")
+            for section in ("parameters", "attributes", "notes") if name else ():
                 text = text.replace(f"<{name} {section}>", _section(base.__doc__, section.capitalize()))
         estimator.__doc__ = text
     return estimator

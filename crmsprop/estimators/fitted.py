@@ -18,6 +18,7 @@ from crmsprop.estimators.inputs import (
     check_finite_in,
     check_same_kind,
     native,
+    refuse_images,
     rows_of_images,
     validated,
 )
@@ -215,6 +216,8 @@ class FittedNetwork(TrainingParameters):
         X = native(X)
         if self._image_shape is not None:
             X, _ = rows_of_images(X, self._image_shape)
+        else:
+            refuse_images(X)
         if y is None:
             X = validated(self, X, reset=False)
         else:

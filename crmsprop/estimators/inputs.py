@@ -46,12 +46,29 @@ def rows_of_images(X: Any, image_shape: Shape | None) -> tuple[Any, Shape | None
     if isinstance(X, (list, tuple)) or (hasattr(X, "__array__") and not hasattr(X, "shape")):
         X = np.asarray(X)
     if getattr(X, "ndim", 2) not in (3, 4):
+        _check_no_gray_image(X, image_shape)
         return X, image_shape
     X = np.asarray(X)
     shape = X.shape[1:] if X.ndim == 4 else (*X.shape[1:], 1)
     if image_shape is not None and shape != image_shape:
-        raise ValueError(f"X must hold images of shape {image_shape}, got {shape}")
+        found = "one image: give X[np.newaxis]" if X.shape == image_shape else f"{shape}"
+        raise ValueError(f"X must hold images of shape {image_shape}, got {found}")
     return X.reshape(len(X), math.prod(shape)), shape
+
+
+def _check_no_gray_image(X: Any, image_shape: Shape | None) -> None:
+    """One image of one channel without the axis of samples looks like rows, of too few numbers."""
+    shape = getattr(X, "shape", ())
+    if image_shape is not None and (*shape, 1) == image_shape and shape[0] > 1:
+        raise ValueError(f"X must hold images of shape {image_shape}, got one image: give X[np.newaxis]")
+
+
+def refuse_images(X: Any) -> None:
+    """ValueError where images come to an estimator of rows."""
+    shape = getattr(X, "shape", ())
+    if len(shape) in (3, 4) and 0 not in shape:
+        remedy = f"for images set image_shape={tuple(shape[1:])}, or give X.reshape(len(X), -1)"
+        raise ValueError(f"X must have 2 dimensions unless image_shape is set, got shape {shape}: {remedy}")
 
 
 def validated(estimator: Any, X: Any, **checks: Any) -> Any:

@@ -28,7 +28,7 @@ class MLPStack:
         (height, width[, channels]) of images; uint8 images are then scaled by 1/255. None for plain rows.
     """
 
-    documents: ClassVar[str] = "stack"
+    _documents: ClassVar[str] = "stack"
 
     hidden_layer_sizes: int | Sequence[int] = (100,)
     activation: str = "relu"
@@ -61,6 +61,10 @@ class MLPClassifier(MLPStack, NetworkClassifierBase):
     ----------
     <classifier attributes>
     <training attributes>
+
+    Notes
+    -----
+    <training notes>
 
     Examples
     --------
@@ -104,6 +108,10 @@ class MLPRegressor(MLPStack, NetworkRegressorBase):
     Attributes
     ----------
     <training attributes>
+
+    Notes
+    -----
+    <training notes>
 
     Examples
     --------

@@ -25,7 +25,7 @@ class AnyStack:
         width[, channels]) for images and flat rows for plain numbers. uint8 images are scaled by 1/255.
     """
 
-    documents: ClassVar[str] = "stack"
+    _documents: ClassVar[str] = "stack"
     _takes_images = True
 
     layers: Sequence[Layer] = ()
@@ -53,6 +53,10 @@ class NetworkClassifier(AnyStack, NetworkClassifierBase):
     ----------
     <classifier attributes>
     <training attributes>
+
+    Notes
+    -----
+    <training notes>
 
     Examples
     --------
@@ -85,6 +89,10 @@ class NetworkRegressor(AnyStack, NetworkRegressorBase):
     Attributes
     ----------
     <training attributes>
+
+    Notes
+    -----
+    <training notes>
 
     Examples
     --------

@@ -131,9 +131,29 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of X, where it has some that are all text.
+
+    Notes
+    -----
+    What other libraries call by other names:
+
+    ==========================================  =====================================================
+    elsewhere                                   here
+    ==========================================  =====================================================
+    ``max_iter``, ``epochs``                    `max_epochs`
+    ``learning_rate_init``, ``lr``              `learning_rate`
+    ``learning_rate="adaptive"``                ``callbacks=[ReduceOnPlateau()]``, or a `schedule`
+    ``alpha`` of scikit-learn                   `l2`, as ``alpha / batch_size``
+    ``alpha`` of torch, ``eps``                 `rho`, `epsilon`
+    ``weight_decay`` of torch's RMSprop         `l2`
+    ``solver``, ``optimizer``                   none: it is RMSprop
+    ``n_iter_no_change``, ``tol``               `patience`, `min_delta`
+    ``validation_split``                        `validation_fraction`
+    ``clipvalue``, ``clipnorm``                 `clip_value`, `clip_norm`
+    ``device``, ``n_jobs``                      `n_threads`
+    ==========================================  =====================================================
     """
 
-    documents: ClassVar[str] = "training"
+    _documents: ClassVar[str] = "training"
 
     learning_rate: float = 1e-3
     schedule: Any = None

@@ -38,7 +38,7 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
         Where Huber's loss becomes linear, in (0, inf); in the units of y. The other losses have no use for it.
     """
 
-    documents: ClassVar[str] = "regressor"
+    _documents: ClassVar[str] = "regressor"
     _y_is_numeric = True
 
     loss: str | Loss = "squared_error"

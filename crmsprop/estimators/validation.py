@@ -1,10 +1,12 @@
 """Which samples validate, and errors about a validation set of the user's own."""
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import numpy as np
 from sklearn.model_selection import train_test_split
 
 from crmsprop.estimators.inputs import Array
@@ -25,8 +27,18 @@ def held_out(rows: Array, fraction: float, seed: int, strata: Array | None) -> t
         kept, validating = train_test_split(rows, test_size=fraction, random_state=seed, stratify=strata)
     except ValueError as error:
         rule = "validation_fraction (a tenth by default with early_stopping) must leave samples of every class in both"
-        raise ValueError(f"{rule} parts, got {fraction} of {len(rows)} samples: {error}") from error
+        found = f"got {fraction} of {len(rows)} samples: {error}"
+        raise ValueError(f"{rule} parts, {found}; {_remedy(len(rows), fraction, strata)}") from error
     return kept, validating
+
+
+def _remedy(n: int, fraction: float, strata: Array | None) -> str:
+    """What to do where a split has failed: a larger fraction, in hundredths, if that has a sample of every class."""
+    classes = 1 if strata is None else len(np.unique(strata))
+    enough = (100 * (classes - 1) // n + 1) / 100
+    if math.ceil(fraction * n) < classes <= n - math.ceil(enough * n):
+        return f"set validation_fraction={enough} or more"
+    return "give more samples, or X_val and y_val"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -163,6 +164,7 @@ class FunctionSchedule(Schedule):
     def __post_init__(self) -> None:
         if isinstance(self.function, Schedule) or not _is_schedule_like(self.function):
             raise TypeError(f"function must be callable as function(epoch, learning_rate), got {shown(self.function)}")
+        _check_takes_two(self.function)
         if self.learning_rate is not None:
             object.__setattr__(self, "learning_rate", check_real("learning_rate", self.learning_rate, "[0, inf)"))
 
@@ -302,11 +304,24 @@ def _is_schedule_like(value: Any) -> bool:
     return callable(value) and not isinstance(value, type)
 
 
+def _check_takes_two(function: Callable[[int, float], float]) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some of those that are compiled tell nothing
+        return
+    try:
+        signature.bind(0, 0.0)
+    except TypeError:
+        rule = "a schedule function takes (epoch, learning_rate)"
+        raise TypeError(f"{rule}, got {shown(function)}, which takes {signature}") from None
+
+
 def as_term(value: ScheduleLike) -> Schedule:
     """Return a schedule as it is, and a function as a `FunctionSchedule` that is not bound yet."""
     if isinstance(value, Schedule):
         return value
     if not _is_schedule_like(value):
         wanted = "a Schedule, a function (epoch, learning_rate) -> learning_rate, or None"
-        raise TypeError(f"schedule must be {wanted}, got {shown(value)}")
+        remedy = f": give {value.__name__}(...)" if isinstance(value, type) and issubclass(value, Schedule) else ""
+        raise TypeError(f"schedule must be {wanted}, got {shown(value)}{remedy}")
     return FunctionSchedule(value)

@@ -200,7 +200,7 @@ def test_images_of_another_shape_are_refused_by_every_method(cases, kind):
     wrong = {
         r"X must hold images of shape \(7, 6, 2\), got \(6, 6, 2\)": X[:, 1:],
         r"X must hold images of shape \(7, 6, 2\), got \(7, 6, 1\)": X[..., 0],
-        r"X must hold images of shape \(7, 6, 2\), got \(6, 2, 1\)": X[0],  # one image without the axis of samples
+        r"X must hold images of shape \(7, 6, 2\), got one image: give X\[np.newaxis\]": X[0],
         "83 features, but .* is expecting 84 features": X.reshape(len(X), -1)[:, 1:],
     }
     calls = [getattr(model, name) for name in METHODS if hasattr(model, name)]

@@ -1,5 +1,6 @@
 """Images: every form gives the same bits, uint8 is scaled and never blown up as a whole, and shapes are checked."""
 
+import re
 import tracemalloc
 import warnings
 
@@ -248,3 +249,34 @@ def test_the_first_part_warns_alone():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.partial_fit(X, y)
+
+
+# ---- what to do next
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3)])
+def test_images_for_an_estimator_of_rows(cases, shape):
+    X, y = np.random.default_rng(0).random((12, *shape)), np.arange(12) % 2
+    model = cases.mlp()
+    message = f"got shape {X.shape}: for images set image_shape={shape}, or give X.reshape(len(X), -1)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.fit(X, y)
+    model.fit(X.reshape(12, -1), y)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.predict(X)
+    assert cases.mlp(image_shape=shape).fit(X, y).image_shape_[:2] == (8, 8)
+
+
+@pytest.mark.parametrize("shape", [(7, 6), (7, 6, 1), (7, 6, 2)])
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_one_image_without_the_axis_of_samples(cases, kind, shape):
+    X, y = np.random.default_rng(0).random((12, *shape)), np.arange(12) % 2
+    model = getattr(cases, kind)(image_shape=shape).fit(X, y)
+    with pytest.raises(ValueError, match=re.escape("got one image: give X[np.newaxis]")):
+        model.predict(X[0])
+    assert model.predict(X[0][np.newaxis]).shape == (1,)
+
+
+def test_a_row_for_images_of_one_row_is_no_slip(cases):
+    X, y = np.random.default_rng(0).random((12, 6)), np.arange(12) % 2
+    assert cases.cnn(image_shape=(1, 6)).fit(X, y).predict(X[:1]).shape == (1,)

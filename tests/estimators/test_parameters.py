@@ -1,6 +1,7 @@
 """Parameters: checked by fit and not before, each error with name, rule and value; and what the defaults mean."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -319,3 +320,33 @@ def test_a_schedule_sets_the_rates_of_the_history(cases):
     assert model.history_["learning_rate"] == pytest.approx([0.01, 0.01, 1e-3, 1e-3, 1e-4])
     model.set_params(schedule=lambda epoch, rate: rate * 0.1 if epoch > 3 else rate).fit(X, y)
     assert model.history_["learning_rate"] == pytest.approx([0.01] * 4 + [1e-3])
+
+
+@pytest.mark.parametrize(("n", "classes", "enough"), [(60, 3, 0.04), (300, 7, 0.03), (20, 5, 0.21)])
+def test_too_small_a_part_for_every_class_says_the_smallest_that_works(cases, n, classes, enough):
+    X, y = cases.rows(n=n, classes=classes)
+    with pytest.raises(ValueError, match=f"; set validation_fraction={enough} or more$"):
+        cases.mlp(validation_fraction=0.001).fit(X, y)
+    cases.mlp(validation_fraction=enough, max_epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match=r"greater or equal to the number of classes"):
+        cases.mlp(validation_fraction=enough - 0.01).fit(X, y)
+
+
+def test_too_few_samples_for_two_parts(cases):
+    for X, y in (([[1.0], [2.0], [3.0]], [0, 1, 1]), ([[1.0]], [0])):
+        with pytest.raises(ValueError, match=r"; give more samples, or X_val and y_val$"):
+            cases.mlp(early_stopping=True).fit(X, y)
+
+
+NAMES_ELSEWHERE = ("max_iter", "epochs", "learning_rate_init", "lr", "alpha", "solver", "eps", "n_iter_no_change")
+
+
+@pytest.mark.parametrize("name", [name for name in crmsprop.estimators.__all__ if name.endswith(("fier", "ssor"))])
+def test_the_docstrings_say_what_other_names_are_here(name):
+    estimator = getattr(crmsprop.estimators, name)
+    notes = estimator.__doc__.partition("Notes\n-----")[2].partition("Examples\n-----")[0]
+    rows = [line for line in notes.splitlines() if line.startswith("``")]
+    assert all(any(f"``{elsewhere}``" in row for row in rows) for elsewhere in NAMES_ELSEWHERE)
+    here = {word for row in rows for word in re.findall(r"(?<!`)`(\w+)`(?!`)", row)}
+    assert here <= set(estimator().get_params())
+    assert len(here) > 8

@@ -154,3 +154,21 @@ def test_an_unbound_function_says_what_to_do():
             ValueError, match=r"FunctionSchedule\(article, .* call as_schedule\(schedule, learning_rate"
         ):
             schedule(0, 1, 1)
+
+
+@pytest.mark.parametrize("function", [lambda epoch: 0.1, lambda: 0.1, lambda epoch, rate, more: rate, math.sqrt])
+def test_a_function_of_other_arguments(function):
+    with pytest.raises(TypeError, match=r"a schedule function takes \(epoch, learning_rate\), got .*, which takes \("):
+        as_schedule(function, 0.1)
+
+
+@pytest.mark.parametrize("function", [lambda *both: both[1], lambda epoch, rate, more=1: rate, max])
+def test_a_function_that_can_take_the_two(function):
+    assert as_schedule(function, 1.0)(0, PER_EPOCH, TOTAL) == 1.0
+
+
+def test_a_class_of_schedules_is_none():
+    with pytest.raises(TypeError, match=r"^schedule must be .*, got <class .*>: give CosineAnnealing\(\.\.\.\)$"):
+        as_schedule(CosineAnnealing, 0.1)
+    with pytest.raises(TypeError, match=r"got <class 'float'>$"):
+        as_schedule(float, 0.1)
