@@ -58,14 +58,14 @@ def rows_of_images(X: Any, image_shape: Shape | None) -> tuple[Any, Shape | None
 
 def _check_no_gray_image(X: Any, image_shape: Shape | None) -> None:
     """One image of one channel without the axis of samples looks like rows, of too few numbers."""
-    shape = getattr(X, "shape", ())
+    shape: Shape = getattr(X, "shape", ())
     if image_shape is not None and (*shape, 1) == image_shape and shape[0] > 1:
         raise ValueError(f"X must hold images of shape {image_shape}, got one image: give X[np.newaxis]")
 
 
 def refuse_images(X: Any) -> None:
     """ValueError where images come to an estimator of rows."""
-    shape = getattr(X, "shape", ())
+    shape: Shape = getattr(X, "shape", ())
     if len(shape) in (3, 4) and 0 not in shape:
         remedy = f"for images set image_shape={tuple(shape[1:])}, or give X.reshape(len(X), -1)"
         raise ValueError(f"X must have 2 dimensions unless image_shape is set, got shape {shape}: {remedy}")
