@@ -13,6 +13,7 @@ from crmsprop.errors import check_bool, check_fits, check_real, shown
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 NUMBERS = ("learning_rate", "l2", "weight_decay")
 
 
@@ -108,11 +109,22 @@ def _check_arrays(params: list[Array]) -> None:
     for i, param in enumerate(params):
         if not isinstance(param, np.ndarray):
             raise TypeError(f"params[{i}] must be a NumPy array, got {type(param).__name__}")
+    _check_dtypes([param.dtype for param in params])
     kernels.rmsprop_check(params)
     intervals = sorted((*np.lib.array_utils.byte_bounds(param), i) for i, param in enumerate(params) if param.size)
     for (_, end, i), (begin, _, j) in itertools.pairwise(intervals):
         if begin < end:
             raise ValueError(f"params[{max(i, j)}] must not overlap params[{min(i, j)}] in memory")
+
+
+def _check_dtypes(dtypes: list[np.dtype[Any]]) -> None:
+    """One of two for all; the kernel would name the byte order, whatever is wrong."""
+    for i, dtype in enumerate(dtypes):
+        if dtype != dtypes[0]:
+            raise TypeError(f"params[{i}] must be {dtypes[0]}, as params[0] is, got {dtype}")
+        if dtype not in DTYPES:
+            order = " in native byte order" if dtype.newbyteorder("=") in DTYPES else ""
+            raise TypeError(f"params[{i}] must be float32 or float64{order}, got {dtype}")
 
 
 def filled_like(params: Sequence[Array], value: float = 0.0) -> tuple[Array, ...]:
