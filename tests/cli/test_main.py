@@ -94,7 +94,7 @@ def test_arguments_of_the_process(monkeypatch, capsys):
         (["train", "--patience", "3"], "--patience does nothing without --early-stopping"),
         (["train", "--monitor", "loss"], "--monitor does nothing without --early-stopping"),
         (["train", "--min-delta", "0.1"], "--min-delta does nothing without --early-stopping"),
-        (["train", "--early-stopping", "--monitor", "lr"], "--monitor must be one of 'epoch', 'loss', "),
+        (["train", "--early-stopping", "--monitor", "lr"], "--monitor must be one of 'loss', 'val_loss', "),
         (["train", "--no-restore-best"], "--restore-best does nothing without --early-stopping"),
         (["train", "--early-stopping", "--validation-fraction", "none"], "--validation-fraction none leaves early"),
         (["train", "--data-home", "x"], "--data-home does nothing without --data cifar10"),
