@@ -1,18 +1,20 @@
 """The optimizer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from crmsprop import kernels
-from crmsprop.errors import check_choice, check_fits, check_real, shown
-from crmsprop.kernels.rule import RMSpropRates, RMSpropRule, RMSpropState
+from crmsprop.errors import check_choice
+from crmsprop.kernels.rule import RMSpropRule, RMSpropState
 from crmsprop.optimizer.gradients import explained, listed
 from crmsprop.optimizer.groups import Array, Group, changed, check_place, filled_like, unpack
 from crmsprop.optimizer.options import RMSpropOptions
 from crmsprop.optimizer.presets import PRESETS
+from crmsprop.optimizer.rates import checked_rate, rates_of
 from crmsprop.optimizer.state import check_state_dict, load_state, state_to_dict
 
 
@@ -288,7 +290,7 @@ class RMSprop:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = self._checked_rate(value)
+        self._learning_rate = checked_rate(value, self._dtype)
 
     def set_group(self, group: int, **settings: Any) -> None:
         """Change what differs for a group of `params` from the next step on.
@@ -319,8 +321,7 @@ class RMSprop:
         >>> optimizer.step([np.ones(3), np.ones(3)])
         """
         group = check_place(group, len(self._groups))
-        self._claim()
-        try:
+        with self._alone():
             old, new = self._groups[group], changed(self._groups[group], settings, self._dtype)
             if new.frozen != old.frozen and self._n_accumulated:
                 raise RuntimeError("frozen must not change while gradients are being accumulated")
@@ -332,8 +333,6 @@ class RMSprop:
                 raise
             if new.frozen != old.frozen:
                 self._forget_sums(group)
-        finally:
-            self._busy = False
 
     def _forget_sums(self, group: int) -> None:
         """What a loaded state had accumulated for arrays that were frozen then belongs to no step."""
@@ -367,7 +366,7 @@ class RMSprop:
         In float32 the square of a gradient above 1.8e19 is infinite, and its element stands still from then on.
         `clip_value` keeps infinite and huge gradients out, but not NaN; `clip_norm` and `global_clip_norm` raise.
         """
-        rate = self._learning_rate if learning_rate is None else self._checked_rate(learning_rate)
+        rate = self._learning_rate if learning_rate is None else checked_rate(learning_rate, self._dtype)
         if not isinstance(grads, list | tuple) or len(grads) != len(self._params):
             grads = listed(grads, len(self._params))
         self._claim()
@@ -383,6 +382,14 @@ class RMSprop:
         if self._busy:
             raise RuntimeError("this optimizer is at work in another thread: a call must end before the next begins")
         self._busy = True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._claim()
+        try:
+            yield
+        finally:
+            self._busy = False
 
     def _step(self, grads: list[Array], learning_rate: float) -> None:
         options = self._options
@@ -415,40 +422,26 @@ class RMSprop:
 
     def reset(self) -> None:
         """Forget the state: as before the first step, with the parameters as they are now."""
-        self._claim()
-        try:
-            self._begin()
-        finally:
-            self._busy = False
-
-    def _begin(self) -> None:
         options, params = self._options, self._params
-        self._mean_squares = filled_like(params, options.initial_mean_square)
-        self._means = filled_like(params) if options.centered else None
-        self._velocities = filled_like(params) if options.momentum else None
-        self._averages = None if options.ema is None else tuple(param.copy() for param in params)
-        self._sums = filled_like(params) if options.accumulate_steps > 1 else None
-        self._n_steps = self._n_accumulated = 0
-        self._prepare()
+        with self._alone():
+            self._mean_squares = filled_like(params, options.initial_mean_square)
+            self._means = filled_like(params) if options.centered else None
+            self._velocities = filled_like(params) if options.momentum else None
+            self._averages = None if options.ema is None else tuple(param.copy() for param in params)
+            self._sums = filled_like(params) if options.accumulate_steps > 1 else None
+            self._n_steps = self._n_accumulated = 0
+            self._prepare()
 
     def _prepare(self) -> None:
         """What every step needs and none changes."""
         self._rule = None
         groups = [self._groups[number] for number in self._group_of]
         self._thawed = [i for i, group in enumerate(groups) if not group.frozen]
-        rates = [self._rates(groups[i]) for i in self._thawed]
+        rates = [rates_of(groups[i], self._options) for i in self._thawed]
         params, state = [self._params[i] for i in self._thawed], self._full_state().only(self._thawed)
         self._arrays = kernels.RMSpropArrays(params, state, rates)
         self._thawed_sums = None if state.sums is None else list(state.sums)
         self._averaged = params, [] if state.averages is None else list(state.averages)
-
-    def _rates(self, group: Group) -> RMSpropRates:
-        l2, decay = self.options.l2, self.options.weight_decay
-        return RMSpropRates(
-            group.learning_rate,
-            l2 if group.l2 is None else group.l2,
-            decay if group.weight_decay is None else group.weight_decay,
-        )
 
     def __repr__(self) -> str:
         sizes = f"{len(self._params)} arrays, {sum(param.size for param in self._params)} numbers, {self._dtype}"
@@ -474,11 +467,8 @@ class RMSprop:
             What `load_state_dict` of an optimizer with the same options and shapes takes. Not in it: the parameters
             themselves, the options, `learning_rate`, and what `set_group` has changed.
         """
-        self._claim()
-        try:
+        with self._alone():
             return state_to_dict(self._full_state(), {"n_steps": self._n_steps, "n_accumulated": self._n_accumulated})
-        finally:
-            self._busy = False
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state that `state_dict` returned.
@@ -494,14 +484,11 @@ class RMSprop:
         TypeError, ValueError
             If a key, a shape or a dtype is not that of this optimizer; nothing is changed then.
         """
-        self._claim()
-        try:
+        with self._alone():
             counters = check_state_dict(state, self._full_state(), self._options.accumulate_steps)
             load_state(state, self._full_state())
             self._n_steps, self._n_accumulated = counters["n_steps"], counters["n_accumulated"]
             self._rule = None
-        finally:
-            self._busy = False
 
     def _full_state(self) -> RMSpropState:
         return RMSpropState(self._mean_squares, self._means, self._velocities, self._averages, self._sums)
@@ -510,12 +497,3 @@ class RMSprop:
         """Factor on each gradient, where a norm is clipped: one more read of all of them."""
         n_threads = kernels.effective_n_threads(self._n_threads)
         return self._options.clip_factors(kernels.rmsprop_squares(grads, self._thawed_sums, n_threads))
-
-    def _checked_rate(self, value: float) -> float:
-        if type(value) is float and 1e-30 < value < 1e30:  # nearly all pass at a glance
-            return value
-        if callable(value):
-            way = "optimizer.learning_rate = rate * schedule(step, steps_per_epoch, total_steps) before each step"
-            rule = f"learning_rate must be a number in [0, inf), got {shown(value)}"
-            raise TypeError(f"{rule}: schedules are for an estimator's schedule=; with RMSprop itself set {way}")
-        return check_fits("learning_rate", check_real("learning_rate", value, "[0, inf)"), self._dtype)
