@@ -216,5 +216,4 @@ def test_what_cannot_be_printed_is_said_once(model, tmp_path):
     arguments = ["-m", "crmsprop", "predict", "--quiet", model.file, tmp_path / "X.npy"]
     with open("/dev/full", "w") as full, start(*map(str, arguments), stdout=full) as process:
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert err == "crmsprop: error: standard output: No space left on device\n"
+    assert (process.returncode, err) == (2, "crmsprop: error: standard output: No space left on device\n")
