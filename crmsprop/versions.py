@@ -2,9 +2,12 @@
 
 import platform
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from crmsprop import kernels
+from crmsprop.errors import shown
 
 
 def _version(package: str) -> str | None:
@@ -58,3 +61,9 @@ def kernel_lines() -> list[str]:
         f"OpenMP: {threaded}",
         f"threads: {kernels.effective_n_threads()}",
     ]
+
+
+def other_writer(config: Mapping[str, Any]) -> str:
+    """Return what an error adds about a file of ours: which crmsprop has written it, if it says so and is another."""
+    writer = config.get("version", __version__)
+    return "" if writer == __version__ else f" (crmsprop {shown(writer)} has written it, this is {__version__})"

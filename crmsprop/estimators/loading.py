@@ -28,7 +28,7 @@ from crmsprop.persistence import (
 )
 from crmsprop.schedules import schedule_from_config
 from crmsprop.training import COLUMNS
-from crmsprop.versions import __version__
+from crmsprop.versions import other_writer
 
 #: The only classes that a file can name.
 ESTIMATORS: dict[str, type[Any]] = {
@@ -85,13 +85,7 @@ def load(path: str | os.PathLike[str], custom_classes: Iterable[type[Any]] = ())
     try:
         return _estimator(arrays, config, known)
     except FileFormatError as error:
-        raise FileFormatError(f"cannot read {os.fsdecode(path)}: {error}{_writer(config)}") from error
-
-
-def _writer(config: Mapping[str, Any]) -> str:
-    """Return which crmsprop has written a file, as far as it says so and it is another one."""
-    version = config.get("version", __version__)
-    return "" if version == __version__ else f" (crmsprop {shown(version)} has written it, this is {__version__})"
+        raise FileFormatError(f"cannot read {os.fsdecode(path)}: {error}{other_writer(config)}") from error
 
 
 def _estimator(arrays: Mapping[str, Array], config: dict[str, Any], known: Classes) -> Any:

@@ -9,6 +9,7 @@ from crmsprop.files import read_container, write_container
 from crmsprop.nn import Network
 from crmsprop.persistence.layers import known_classes
 from crmsprop.persistence.network import network_from_parts, network_to_parts
+from crmsprop.versions import __version__, other_writer
 
 #: What the container calls our files.
 KIND = "network"
@@ -46,7 +47,8 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
     >>> again.layers == network.layers, np.array_equal(again.arena.flat, network.arena.flat)
     (True, True)
     """
-    write_container(path, *network_to_parts(network), KIND)
+    arrays, config = network_to_parts(network)
+    write_container(path, arrays, {"version": __version__, **config}, KIND)
 
 
 def load_network(path: str | os.PathLike[str], custom_classes: Iterable[type[Any]] = ()) -> Network:
@@ -93,5 +95,5 @@ def load_network(path: str | os.PathLike[str], custom_classes: Iterable[type[Any
         if len(arrays) != len(network.arena.views):
             raise FileFormatError(f"it must hold the arrays of its network alone, got {len(arrays)} arrays")
     except FileFormatError as error:
-        raise FileFormatError(f"cannot read {os.fsdecode(path)}: {error}") from error
+        raise FileFormatError(f"cannot read {os.fsdecode(path)}: {error}{other_writer(config)}") from error
     return network

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import crmsprop
 from crmsprop.errors import FileFormatError
 from crmsprop.files import read_container, write_container
 from crmsprop.nn import BatchNorm, Conv2D, Dense, Flatten, Network, ReLU
@@ -64,6 +65,28 @@ def test_hostile_files_are_refused(path, change, message):
     write_container(path, arrays, config, "network")
     with pytest.raises(FileFormatError, match=f"cannot read .*network.crms: .*({message})"):
         load_network(path)
+
+
+def test_a_file_says_which_version_has_written_it(path):
+    save_network(path, made())
+    config = read_container(path, "network")[1]
+    assert config == {"version": crmsprop.__version__, **network_to_parts(made())[1]}
+
+
+@pytest.mark.parametrize(
+    ("writer", "end"),
+    [
+        ({"version": "12.3"}, f" (crmsprop '12.3' has written it, this is {crmsprop.__version__})"),
+        ({"version": crmsprop.__version__}, ""),
+        ({}, ""),  # files said nothing before
+    ],
+)
+def test_a_file_that_cannot_be_read_names_another_version(path, writer, end):
+    arrays, config = network_to_parts(made())
+    write_container(path, arrays, {**writer, **config, "dtype": "float16"}, "network")
+    with pytest.raises(FileFormatError, match="dtype must be float32 or float64, got 'float16'") as caught:
+        load_network(path)
+    assert str(caught.value).endswith(f"got 'float16'{end}")
 
 
 def test_another_kind_of_file_is_refused(path):
