@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from crmsprop.errors import shown
 from crmsprop.schedules import Schedule
-from crmsprop.schedules.rates import check_rate
+from crmsprop.schedules.rates import check_rate, check_takes_two
 from crmsprop.training import Callback, Training
 
 
@@ -24,9 +24,9 @@ class LearningRateScheduler(Callback):
     Raises
     ------
     TypeError
-        If `function` is none.
+        If `function` is none, or does not take the two.
     ValueError
-        At the beginning of an epoch, if it returns anything but a finite number of at least 0.
+        At the beginning of an epoch, before its first batch, if it returns anything but a finite number of at least 0.
 
     Examples
     --------
@@ -46,9 +46,10 @@ class LearningRateScheduler(Callback):
             )
         if not callable(function) or isinstance(function, type):
             raise TypeError(f"function must be callable as function(epoch, learning_rate), got {shown(function)}")
+        check_takes_two("function", function)
         self.function = function
 
     def on_epoch_begin(self, context: Training) -> None:
         """Set the rate."""
         rate = self.function(context.epoch, context.optimizer.learning_rate)
-        context.optimizer.learning_rate = check_rate(rate, context.epoch)
+        context.optimizer.learning_rate = check_rate("function", rate, context.epoch)

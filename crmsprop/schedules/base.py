@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from crmsprop.errors import check_real, shown
 from crmsprop.schedules.drawing import draw
 from crmsprop.schedules.epochs import nearest_step
-from crmsprop.schedules.rates import check_rate
+from crmsprop.schedules.rates import check_rate, check_takes_two
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+#: What an error calls a user's function, which reaches a `FunctionSchedule` as the `schedule` of something else.
+_NAME = "a function as schedule"
 
 
 @dataclass(frozen=True)
@@ -143,8 +145,8 @@ class FunctionSchedule(Schedule):
     Raises
     ------
     TypeError, ValueError
-        If a parameter has the wrong type or is out of its range. A call raises ValueError if the function returns
-        anything but a finite number of at least 0.
+        If a parameter has the wrong type or is out of its range, or the function does not take the two. A call raises
+        ValueError if the function returns anything but a finite number of at least 0.
 
     Examples
     --------
@@ -164,7 +166,7 @@ class FunctionSchedule(Schedule):
     def __post_init__(self) -> None:
         if isinstance(self.function, Schedule) or not _is_schedule_like(self.function):
             raise TypeError(f"function must be callable as function(epoch, learning_rate), got {shown(self.function)}")
-        _check_takes_two(self.function)
+        check_takes_two(_NAME, self.function)
         if self.learning_rate is not None:
             object.__setattr__(self, "learning_rate", check_real("learning_rate", self.learning_rate, "[0, inf)"))
 
@@ -197,7 +199,7 @@ class FunctionSchedule(Schedule):
     def _rate_of(self, epoch: int, base: float) -> float:
         for now in range(len(self._rates), epoch + 1):
             rate = self.function(now, self._rates[now - 1] if now else base)
-            self._rates.setdefault(now, check_rate(rate, now))
+            self._rates.setdefault(now, check_rate(_NAME, rate, now))
         return self._rates[epoch]
 
 
@@ -302,18 +304,6 @@ class Joined(Schedule):
 def _is_schedule_like(value: Any) -> bool:
     # A class is callable too, but StepDecay without its parameters is a slip.
     return callable(value) and not isinstance(value, type)
-
-
-def _check_takes_two(function: Callable[[int, float], float]) -> None:
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some of those that are compiled tell nothing
-        return
-    try:
-        signature.bind(0, 0.0)
-    except TypeError:
-        rule = "a schedule function takes (epoch, learning_rate)"
-        raise TypeError(f"{rule}, got {shown(function)}, which takes {signature}") from None
 
 
 def as_term(value: ScheduleLike) -> Schedule:

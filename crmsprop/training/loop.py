@@ -121,7 +121,9 @@ class _Loop:
         self._hooks.call("on_train_end")
 
     def _begin(self, saved: SavedState | None) -> None:
-        if saved is not None:
+        if saved is None:
+            self._factor()  # a schedule that gives none is refused before a callback replaces a file
+        else:
             check_identity(saved, self.training.identity)
             restore(self.training, saved)  # so that the callbacks see where it goes on
         self._hooks.call("on_train_begin")

@@ -63,8 +63,10 @@ def test_a_function_must_return_a_rate(value):
     def function(epoch, learning_rate):
         return value if epoch == 2 else learning_rate
 
-    with pytest.raises(ValueError, match=r"must be a finite number of at least 0, got .* for epoch 2"):
+    rule = "function must return the learning rate, a finite number of at least 0"
+    with pytest.raises(ValueError, match=f"^{rule}, got .* for epoch 2") as caught:
         fit(LearningRateScheduler(function))
+    assert str(caught.value).endswith("epoch 2: is there a return for every epoch?") == (value is None)
 
 
 @pytest.mark.parametrize("value", [0, 1, np.float32(0.5)])
@@ -72,6 +74,18 @@ def test_numbers_of_every_kind_are_rates(value):
     rates = fit(LearningRateScheduler(lambda epoch, learning_rate: value)).history_["learning_rate"]
     assert rates == [float(value)] * 4
     assert {type(rate) for rate in rates} == {float}
+
+
+@pytest.mark.parametrize("function", [lambda epoch: 0.1, lambda: 0.1, lambda epoch, rate, more: rate, math.sqrt])
+def test_a_function_of_other_arguments(function):
+    message = r"^function must take \(epoch, learning_rate\), got .*, which takes \("
+    with pytest.raises(TypeError, match=message):
+        LearningRateScheduler(function)
+
+
+@pytest.mark.parametrize("function", [lambda *both: both[1], lambda epoch, rate, more=1: rate, max])
+def test_a_function_that_can_take_the_two(function):
+    assert fit(LearningRateScheduler(function), max_epochs=1).history_["learning_rate"] == [0.5]
 
 
 @pytest.mark.parametrize(

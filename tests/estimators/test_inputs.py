@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 
-from crmsprop.callbacks import EarlyStopping
+from crmsprop.callbacks import CSVLogger, EarlyStopping
 from crmsprop.estimators.inputs import rows_of_images
 
 DTYPES = {
@@ -232,10 +232,19 @@ def test_a_schedule_that_gives_no_rate_is_refused_and_the_model_is_as_it_was(cas
     X, y = cases.rows()
     model = cases.mlp().fit(X, y)
     expected, network = model.predict_proba(X).tobytes(), model.network_
-    with pytest.raises(ValueError, match="learning rate must be a finite number of at least 0"):
+    with pytest.raises(ValueError, match="as schedule must return the learning rate, a finite number of at least 0"):
         model.set_params(schedule=lambda epoch, learning_rate: rate).fit(X, y)
     assert model.network_ is network
     assert model.predict_proba(X).tobytes() == expected
+
+
+def test_a_schedule_that_gives_no_rate_is_refused_before_a_callback_replaces_a_file(cases, tmp_path):
+    X, y = cases.rows()
+    model = cases.mlp(callbacks=[CSVLogger(tmp_path / "log.csv")]).fit(X, y)
+    written = (tmp_path / "log.csv").read_bytes()
+    with pytest.raises(ValueError, match="got None for epoch 0: is there a return for every epoch"):
+        model.set_params(schedule=lambda epoch, learning_rate: None).fit(X, y)
+    assert (tmp_path / "log.csv").read_bytes() == written
 
 
 def test_an_error_in_a_first_fit_leaves_it_unfitted(cases):

@@ -129,8 +129,10 @@ def test_threads_may_share_a_schedule():
 def test_a_function_must_return_a_rate(value):
     schedule = as_schedule(lambda epoch, learning_rate: value if epoch == 3 else learning_rate, 0.1)
     assert schedule(2, 1, 10) == 1.0
-    with pytest.raises(ValueError, match=r"must be a finite number of at least 0, got .* for epoch 3"):
+    rule = "a function as schedule must return the learning rate, a finite number of at least 0"
+    with pytest.raises(ValueError, match=rf"^{rule}, got .* for epoch 3") as caught:
         schedule(5, 1, 10)
+    assert str(caught.value).endswith("epoch 3: is there a return for every epoch?") == (value is None)
 
 
 def test_numpy_and_integer_rates_are_fine():
@@ -158,7 +160,8 @@ def test_an_unbound_function_says_what_to_do():
 
 @pytest.mark.parametrize("function", [lambda epoch: 0.1, lambda: 0.1, lambda epoch, rate, more: rate, math.sqrt])
 def test_a_function_of_other_arguments(function):
-    with pytest.raises(TypeError, match=r"a schedule function takes \(epoch, learning_rate\), got .*, which takes \("):
+    message = r"^a function as schedule must take \(epoch, learning_rate\), got .*, which takes \("
+    with pytest.raises(TypeError, match=message):
         as_schedule(function, 0.1)
 
 

@@ -99,10 +99,10 @@ class Recorder(Schedule):
         return 1 - step / total_steps
 
 
-def test_a_schedule_is_asked_once_a_step_and_its_factor_is_used(problem):
+def test_a_schedule_is_asked_beforehand_and_once_a_step_and_its_factor_is_used(problem):
     recorder, ours, twin = Recorder(), problem(), problem()
     history = ours.run(learning_rate=0.02, schedule=recorder)
-    assert recorder.calls == [(step, 4, 12) for step in range(12)]
+    assert recorder.calls == [(0, 4, 12), *((step, 4, 12) for step in range(12))]
     assert history["learning_rate"] == pytest.approx([0.02 * (1 - step / 12) for step in (3, 7, 11)])
     params, *_ = naive_train(
         list(twin.network.arena.views.values()), twin.data, lambda step: 1 - step / 12, learning_rate=0.02
