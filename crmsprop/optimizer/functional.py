@@ -9,6 +9,7 @@ import numpy as np
 from crmsprop import kernels
 from crmsprop.errors import check_fits, check_integer, check_real
 from crmsprop.kernels.rule import RMSpropRule
+from crmsprop.optimizer.gradients import explained_by_name
 from crmsprop.optimizer.groups import Array
 from crmsprop.optimizer.options import RMSpropOptions
 
@@ -110,10 +111,13 @@ def rmsprop_update(
         raise TypeError(f"velocity must be an array where momentum is given, got None with momentum={momentum}")
     if ema and average is None:
         raise TypeError(f"average must be an array where ema is given, got None with ema={ema}")
-    factor = 1.0 if clip_norm is None else _clip_factor(grad, float(clip_norm), n_threads)
-    kernels.rmsprop_update(
-        param, grad, mean_square, mean, velocity, average, learning_rate, l2, weight_decay, factor, rule, n_threads
-    )
+    arrays = param, grad, mean_square, mean, velocity, average
+    try:
+        factor = 1.0 if clip_norm is None else _clip_factor(grad, float(clip_norm), n_threads)
+        kernels.rmsprop_update(*arrays, learning_rate, l2, weight_decay, factor, rule, n_threads)
+    except (TypeError, ValueError) as error:
+        names = "param", "grad", "mean_square", "mean", "velocity", "average"
+        raise explained_by_name(error, dict(zip(names, arrays, strict=True))) from None
 
 
 def _rule(

@@ -123,8 +123,13 @@ def _check_dtypes(dtypes: list[np.dtype[Any]]) -> None:
         if dtype != dtypes[0]:
             raise TypeError(f"params[{i}] must be {dtypes[0]}, as params[0] is, got {dtype}")
         if dtype not in DTYPES:
-            order = " in native byte order" if dtype.newbyteorder("=") in DTYPES else ""
-            raise TypeError(f"params[{i}] must be float32 or float64{order}, got {dtype}")
+            raise TypeError(wrong_dtype(f"params[{i}]", dtype))
+
+
+def wrong_dtype(name: str, dtype: np.dtype[Any]) -> str:
+    """Return what an error says of a parameter that is neither float32 nor float64, or not in native byte order."""
+    order = " in native byte order" if dtype.newbyteorder("=") in DTYPES else ""
+    return f"{name} must be float32 or float64{order}, got {dtype}"
 
 
 def filled_like(params: Sequence[Array], value: float = 0.0) -> tuple[Array, ...]:
