@@ -23,6 +23,7 @@ from crmsprop.estimators.inputs import (
     refuse_images,
     rows_of_images,
     validated,
+    warn_of_channels_first,
     warn_of_flat_images,
 )
 from crmsprop.estimators.interruption import raise_in_a_loop, warn_of_interruption
@@ -122,7 +123,10 @@ class NetworkEstimator(CallbackSupportMixin, HiddenFeatures):  # type: ignore[mi
             If Ctrl-C ended the training.
         UserWarning
             If an image estimator without `image_shape` gets rows of more than 3 numbers, each of which is then an image
-            of one pixel's height.
+            of one pixel's height; or images of shape (n_samples, 1, 3 or 4, ...) whose other two axes are longer than
+            4, which look as if their channels came first. If a classifier gets y with three columns or more and exactly
+            one 1 in each row, which looks like one-hot classes: it takes them for labels that do not exclude each
+            other.
         """
         with self._unchanged_if_refused() as before:
             saved, tasks = self._saved_state(), EpochTasks(self, "fit", X, y, sample_weight)
@@ -189,6 +193,8 @@ class NetworkEstimator(CallbackSupportMixin, HiddenFeatures):  # type: ignore[mi
         X, y = validated(self, X, y=self._plain_targets(y), multi_output=True, y_numeric=self._y_is_numeric)
         if image_shape is None:
             self._check_for_rows(X)
+        elif self.image_shape is None:
+            warn_of_channels_first(len(X), image_shape)
         if image_shape is None and self._rows_are_images:
             warn_of_flat_images(X)
             image_shape = (1, X.shape[1], 1)

@@ -14,7 +14,7 @@ from crmsprop.errors import shown
 from crmsprop.estimators.inputs import Array
 from crmsprop.estimators.losses import check_loss
 from crmsprop.estimators.portable import PortableNetwork
-from crmsprop.estimators.targets import labels_of
+from crmsprop.estimators.targets import labels_of, warn_of_one_hot
 from crmsprop.estimators.weights import weighed_by_class
 from crmsprop.nn import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from crmsprop.training import DataSet, Plan
@@ -160,6 +160,7 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         with np.errstate(invalid="ignore"):  # it looks whether floats are whole, by way of integers
             kind = type_of_target(y, input_name="y", raise_unknown=True)
         if kind == "multilabel-indicator":
+            warn_of_one_hot(y)
             self._target_kind, self.classes_ = LABELS, np.arange(y.shape[1])
         else:
             with np.errstate(invalid="ignore"):

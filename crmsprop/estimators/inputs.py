@@ -18,6 +18,9 @@ DTYPES = (np.float64, np.float32, np.uint8)
 #: Rows of so many numbers are no flattened images.
 FEW = 3
 
+#: As many as images have: gray, colour, colour and opacity. No picture is as low or as narrow.
+CHANNELS = (1, 3, 4)
+
 
 def checked_image_shape(image_shape: Sequence[int] | None) -> Shape | None:
     """Return `image_shape` as (height, width, channels); (height, width) has one channel."""
@@ -51,9 +54,18 @@ def rows_of_images(X: Any, image_shape: Shape | None) -> tuple[Any, Shape | None
     X = np.asarray(X)
     shape = X.shape[1:] if X.ndim == 4 else (*X.shape[1:], 1)
     if image_shape is not None and shape != image_shape:
-        found = "one image: give X[np.newaxis]" if X.shape == image_shape else f"{shape}"
-        raise ValueError(f"X must hold images of shape {image_shape}, got {found}")
+        raise ValueError(f"X must hold images of shape {image_shape}, got {_found(X.shape, image_shape)}")
     return X.reshape(len(X), math.prod(shape)), shape
+
+
+def _found(shape: Shape, image_shape: Shape) -> str:
+    """What X holds in place of images of `image_shape`, and what to give where it is plain which slip that is."""
+    if shape == image_shape:
+        return "one image: give X[np.newaxis]"
+    if len(shape) == 3:
+        return f"{(*shape[1:], 1)}"
+    channels, height, width = shape[1:]
+    return f"{shape[1:]}{': give X.transpose(0, 2, 3, 1)' if (height, width, channels) == image_shape else ''}"
 
 
 def _check_no_gray_image(X: Any, image_shape: Shape | None) -> None:
@@ -124,6 +136,16 @@ def warn_of_flat_images(X: Array) -> None:
         return
     found = f"X has rows of {n} numbers and image_shape is None: each is taken as an image of 1 x {n} x 1"
     warn_user(f"{found}; set image_shape={_square(n)}, or (1, {n}) to say that this is meant")
+
+
+def warn_of_channels_first(n: int, shape: Shape) -> None:
+    """Warn where `n` images look as if they were laid out as PyTorch's are, (n, channels, height, width)."""
+    if shape[0] not in CHANNELS or min(shape[1:]) <= max(CHANNELS):
+        return
+    height, width, channels = shape
+    found = f"X has shape {(n, *shape)}: its images are taken to be {height} x {width} pixels of {channels} channels"
+    remedy = "give X.transpose(0, 2, 3, 1) if their channels come first"
+    warn_user(f"{found}; {remedy}, or set image_shape={shape} to say that this is meant")
 
 
 def _square(n: int) -> str:

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from crmsprop.errors import shown
+from crmsprop.errors import shown, warn_user
 from crmsprop.estimators.inputs import Array, refuse_masked
+
+#: Fewer rows of labels that do not exclude each other may all have a single one by chance.
+ENOUGH = 5
 
 
 def labels_of(y: Any) -> Any:
@@ -29,6 +32,16 @@ def labels_of(y: Any) -> Any:
             # The last words are scikit-learn's, which looks for them.
             raise ValueError(f"{rule}, got {shown(label)} for sample {i}. Unknown label type: {type(label).__name__}")
     return array
+
+
+def warn_of_one_hot(y: Any) -> None:
+    """Warn where rows of 0 and 1, an array or a sparse matrix, look like the one-hot encoded classes of samples."""
+    n_rows, n_columns = y.shape
+    if n_rows < ENOUGH or n_columns < 3 or (y.sum(axis=1) != 1).any() or ((y != 0).sum(axis=1) != 1).any():
+        return
+    found = f"y has {n_columns} columns and exactly one 1 in each row"
+    taken = "each column is taken for a label that does not exclude the others"
+    warn_user(f"{found}: {taken}; if they are one-hot encoded classes, give y.argmax(axis=1)")
 
 
 def numbers_of(y: Any) -> Any:

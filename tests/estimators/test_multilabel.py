@@ -1,8 +1,10 @@
 """Several labels at once: y has a column of 0 and 1 for each."""
 
+import warnings
+
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV
 
@@ -80,6 +82,52 @@ def test_threads_change_no_bit(cases, n_threads):
     X, y = cases.labels(n=700)
     one, many = (cases.mlp(hidden_layer_sizes=(200,), batch_size=300, n_threads=n).fit(X, y) for n in (1, n_threads))
     assert one.predict_proba(X).tobytes() == many.predict_proba(X).tobytes()
+
+
+@pytest.mark.parametrize("kind", [np.int64, bool, np.float32, list, csr_array, csr_matrix])
+def test_one_hot_encoded_classes_are_labels_and_a_warning(cases, kind):
+    X, classes = cases.rows()
+    y = np.eye(3, dtype=np.int64)[classes]
+    given = y.tolist() if kind is list else kind(y) if kind in (csr_array, csr_matrix) else y.astype(kind)
+    with pytest.warns(UserWarning, match="^y has") as caught:
+        model = cases.mlp().fit(X, given)
+    assert [str(warning.message) for warning in caught] == [
+        "y has 3 columns and exactly one 1 in each row: each column is taken for a label that does not exclude the "
+        "others; if they are one-hot encoded classes, give y.argmax(axis=1)"
+    ]
+    assert caught[0].filename == __file__
+    assert model.multilabel_
+    assert not cases.mlp().fit(X, y.argmax(axis=1)).multilabel_
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.evaluate(X, given)
+
+
+def test_the_first_part_and_a_new_head_warn_of_one_hot_encoded_classes(cases):
+    X, classes = cases.rows()
+    y = np.eye(3)[classes]
+    model = cases.mlp()
+    with pytest.warns(UserWarning, match=r"give y\.argmax\(axis=1\)$"):
+        model.partial_fit(X, y)
+    model.partial_fit(X, y)  # warnings are errors here
+    with pytest.warns(UserWarning, match=r"give y\.argmax\(axis=1\)$"):
+        cases.mlp().fit(*cases.labels()).fine_tune(X, y)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "change"),
+    [
+        (61, lambda y: y[:, :2]),  # of two labels each may well be what the other is not
+        (61, lambda y: np.vstack([y[:-1], [0, 0, 0]])),
+        (61, lambda y: np.vstack([[1, 1, 0], y[1:]])),
+        (4, lambda y: y),  # may be chance
+    ],
+)
+def test_labels_that_do_not_exclude_each_other_are_no_warning(cases, n_rows, change):
+    """Warnings are errors here."""
+    X, classes = cases.rows(n_rows)
+    y = change(np.eye(3, dtype=np.int64)[np.arange(n_rows) % 2 if n_rows > 4 else classes])
+    assert cases.mlp().fit(X, y).multilabel_
 
 
 def test_what_is_refused(cases):

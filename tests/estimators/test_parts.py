@@ -215,7 +215,7 @@ def test_warm_regressors_and_early_stopping(cases):
         ({}, lambda X, y: (X[:, :4], y), "input_shape was"),
         ({}, lambda X, y: (X.astype(np.float32), y), "dtype was"),
         ({}, lambda X, y: (X, y + 1), "classes_ was"),
-        ({}, lambda X, y: (X, np.eye(3, dtype=int)[y]), "kind of y was 'classes', got 'labels'"),
+        ({}, lambda X, y: (X, np.tri(3, dtype=int)[y]), "kind of y was 'classes', got 'labels'"),
         ({"dtype": "float64"}, lambda X, y: (X.astype(np.uint8), y), "use of uint8 in X was"),
     ],
 )
