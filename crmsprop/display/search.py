@@ -64,8 +64,8 @@ class SearchHeatmapDisplay:
 
     Raises
     ------
-    ValueError
-        If there is nothing to draw, or `params` are not of the search.
+    TypeError, ValueError
+        If there is nothing to draw, or `params` or `metric` are not of the search: names those that are.
 
     Examples
     --------
@@ -188,13 +188,7 @@ class SearchHeatmapDisplay:
             If matplotlib is not installed.
         """
         require_matplotlib()
-        self._candidates = read_candidates(self.cv_results, self.metric)
-        self.params_ = self._candidates.axes(self.params)
-        self._best_by = self._candidates.best_by(self.params_)
-        if not self._best_by:
-            raise ValueError(f"params must have a score for one combination of {', '.join(self.params_)}, got none")
-        best = max(self._best_by, key=lambda key: float(self._candidates.means[self._best_by[key]]))
-        self.best_params_ = self._candidates.params[self._best_by[best]]
+        self._read_results()
         self.ax_: Axes = axes_for(1, ax)[0]
         self.best_: Any
         self.im_: Any = None
@@ -209,6 +203,16 @@ class SearchHeatmapDisplay:
         figure: Any = self.ax_.figure
         self.figure_: Figure = figure
         return self
+
+    def _read_results(self) -> None:
+        self._candidates = read_candidates(self.cv_results, self.metric)
+        self.params_ = self._candidates.axes(self.params)
+        self._best_by = self._candidates.best_by(self.params_)
+        if not self._best_by:
+            rule = f"params must have a score for one combination of {', '.join(self.params_)}"
+            raise ValueError(f"{rule}, got none: {self._candidates.why_none(self.params_)}")
+        best = max(self._best_by, key=lambda key: float(self._candidates.means[self._best_by[key]]))
+        self.best_params_ = self._candidates.params[self._best_by[best]]
 
     def _draw_map(self, cmap: str, values_format: str | None) -> None:
         from matplotlib.patches import Rectangle

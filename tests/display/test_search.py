@@ -1,6 +1,9 @@
 """SearchHeatmapDisplay: which scores are where, and which is marked."""
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
@@ -202,25 +205,93 @@ def test_a_search_that_is_not_fitted_and_what_is_none():
         SearchHeatmapDisplay.from_estimator(MLPClassifier(), ax=Figure())
 
 
+ABC = "params must be one or two of 'a', 'b', 'c', got "
+
+
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "error", "message"),
     [
-        ({"params": "d"}, "params must be one or two of 'a', 'b', 'c', got 'd'"),
-        ({"params": ["a", "b", "c"]}, "params must be one or two of 'a', 'b', 'c', got "),
-        ({"params": ["a", "a"]}, "params must be one or two of "),
-        ({"params": []}, "params must be one or two of "),
-        ({"params": ["a", "c"]}, "params must have a score for one combination of a, c, got none"),
-        ({"metric": "f1"}, "cv_results must have the columns params and mean_test_f1, got params, mean_test_score"),
+        ({"params": "d"}, ValueError, f"{ABC}'d': the search did not vary 'd'"),
+        ({"params": ["a", "d"]}, ValueError, f"{ABC}['a', 'd']: the search did not vary 'd'"),
+        ({"params": ["a", "b", "c"]}, ValueError, f"{ABC}['a', 'b', 'c']: of the others the best score is drawn, so "),
+        ({"params": ["a", "a"]}, ValueError, f"{ABC}['a', 'a']: 'a' alone makes a line"),
+        ({"params": []}, ValueError, f"{ABC}[]: None takes the first two that vary"),
+        ({"params": 3}, TypeError, "params must be the name of a parameter, or a sequence of two, got 3"),
+        ({"params": ["a", 3]}, TypeError, "params must be the name of a parameter, or a sequence of two, got ['a', 3]"),
+        ({"metric": "f1"}, ValueError, "metric must be one of 'score', whose scores there are, got 'f1'"),
+        ({"metric": 1}, ValueError, "metric must be one of 'score', whose scores there are, got 1"),
     ],
 )
-def test_wrong_options(options, message):
+def test_wrong_options(options, error, message):
     cv_results = results([{"a": [1, 2], "b": [1, 2]}, {"c": [1]}], lambda a=9, b=9, c=0: a + b)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(error, match=f"^{re.escape(message)}"):
         draw(cv_results, **options)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("net__learning_rat", "'net__learning_rate'"),
+        ("param_net__rho", "'net__rho'"),  # a column of cv_results_
+        ("rho", "'net__rho'"),
+        ("l2", "'net__l2' or 'other__l2'"),
+        (["net__rho", "learning_rate"], "'net__learning_rate'"),
+    ],
+)
+def test_a_name_that_is_nearly_right(given, meant):
+    grid = {"net__learning_rate": [1, 2], "net__rho": [1, 2], "net__l2": [1], "other__l2": [1]}
+    with pytest.raises(ValueError, match=f": did you mean {meant}\\?$"):
+        draw(results(grid, lambda **params: 1.0), params=given)
+
+
+@pytest.mark.parametrize(
+    ("grid", "params", "why"),
+    [
+        ([{"a": [1], "b": [1]}, {"c": [1], "d": [1]}], ["a", "c"], "no candidate has both, 'a' is beside 'b'"),
+        ([{"a": [1, 2]}, {"b": [1, 2]}], None, "no candidate has both, give params='a'"),
+        ([{"a": [1], "bad": [1]}, {"b": [1]}], ["a", "bad"], "every candidate that has them failed"),
+        ([{"bad": [1]}, {"b": [1]}], "bad", "every candidate that has them failed"),
+    ],
+)
+def test_parameters_without_a_score_in_common(grid, params, why):
+    cv_results = results(grid, lambda bad=0, **params: np.nan if bad else 1.0)
+    with pytest.raises(ValueError, match=f"^params must have a score for one combination of .*, got none: {why}$"):
+        draw(cv_results, params=params)
 
 
 def test_results_with_nothing_to_draw():
     with pytest.raises(ValueError, match="must have a parameter to draw the scores over, got none"):
         draw(results({}, lambda: 1))
-    with pytest.raises(ValueError, match="must have a score in mean_test_score, got only NaN"):
+    with pytest.raises(
+        ValueError, match="must have a score in mean_test_score, got only NaN: error_score='raise' shows"
+    ):
         draw(results({"a": [1]}, lambda a: np.nan))
+    with pytest.raises(ValueError, match=r"must have numbers in mean_test_score, got \['high', 'low'\]"):
+        draw({**results({"a": [1, 2]}, lambda a: a), "mean_test_score": ["high", "low"]})
+
+
+def test_several_metrics_and_none_that_is_called_score():
+    cv_results = {"params": [{"a": 1}], "mean_test_f1": [1.0], "mean_test_recall": [1.0]}
+    with pytest.raises(ValueError, match="metric must be one of 'f1', 'recall', whose scores there are, got 'score'"):
+        draw(cv_results)
+
+
+def test_what_is_not_the_results_of_a_search():
+    search = GridSearchCV(MLPClassifier(), {"rho": [0.9]})
+    search.cv_results_ = results({"rho": [0.9]}, lambda rho: 1)
+    with pytest.raises(TypeError, match=r"got GridSearchCV\(.*: give its cv_results_, or use from_estimator$"):
+        draw(search)
+    with pytest.raises(TypeError, match=r"^cv_results must be what a search has as cv_results_, got 3$"):
+        draw(3)
+    for columns in ({}, {"params": [{"a": 1}]}, {"mean_test_score": [1]}):
+        with pytest.raises(ValueError, match="must have the columns params and mean_test_score, or that of another"):
+            draw(columns)
+
+
+def test_results_as_a_frame_and_from_a_file():
+    cv_results = results({"a": [1, 2]}, lambda a: a)
+    assert draw(pd.DataFrame(cv_results)).best_params_ == {"a": 2}
+    with pytest.raises(
+        ValueError, match=r"got \"{'a': 1}\": pandas.read_csv needs converters={'params': ast.literal_eval}"
+    ):
+        draw(pd.DataFrame(cv_results).astype({"params": str}))
