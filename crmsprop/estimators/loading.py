@@ -36,6 +36,16 @@ ESTIMATORS: dict[str, type[Any]] = {
     for known in (CNNClassifier, CNNRegressor, MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor)
 }
 
+#: What a fit leaves beside the network, and of which type it is in a file.
+FITTED: dict[str, tuple[type, ...]] = {
+    "image_shape": (list, type(None)),
+    "fitted_on_uint8": (bool,),
+    "n_features_in": (int,),
+    "feature_names_in": (list, type(None)),
+    "best_epoch": (int, type(None)),
+    "target_kind": (str,),
+}
+
 #: Parameters that files of earlier versions lack, with what they were then. tests/golden/saved holds such files.
 ADDED = {"ema": None}
 
@@ -194,29 +204,23 @@ def _labels_from_config(config: Any, arrays: Mapping[str, Array]) -> Array:
 
 
 def _checked_fitted(fitted: Any, network: Network) -> dict[str, Any]:
-    """Return what a fit leaves beside the network, once each value is of its kind."""
-    kinds: dict[str, tuple[type, ...]] = {
-        "image_shape": (list, type(None)),
-        "fitted_on_uint8": (bool,),
-        "n_features_in": (int,),
-        "feature_names_in": (list, type(None)),
-        "best_epoch": (int, type(None)),
-        "target_kind": (str,),
-    }
-    if not isinstance(fitted, dict) or set(fitted) != set(kinds):
-        raise FileFormatError(f"its fitted state must have {', '.join(kinds)}, got {fitted!r:.100}")
-    for name, allowed in kinds.items():
+    """Return what a fit leaves beside the network, once each value is of its kind and fits it."""
+    if not isinstance(fitted, dict) or set(fitted) != set(FITTED):
+        raise FileFormatError(f"its fitted state must have {', '.join(FITTED)}, got {fitted!r:.100}")
+    for name, allowed in FITTED.items():
         if type(fitted[name]) not in allowed:
             raise FileFormatError(f"its {name} is malformed: {fitted[name]!r:.100}")
-    shape, names = fitted["image_shape"], fitted["feature_names_in"]
-    if shape is not None and (len(shape) != 3 or not all(type(size) is int for size in shape)):
-        raise FileFormatError(f"its image_shape must be height, width and channels, got {shape!r:.100}")
-    if tuple(shape or (fitted["n_features_in"],)) != network.input_shape:
-        raise FileFormatError(f"its network must take what its image_shape says, got {network.input_shape}, {shape}")
-    if fitted["n_features_in"] != math.prod(network.input_shape):
-        raise FileFormatError(
-            f"its n_features_in must be {math.prod(network.input_shape)}, got {fitted['n_features_in']}"
-        )
+    _check_image_shape(fitted["image_shape"], fitted["n_features_in"], network)
+    names = fitted["feature_names_in"]
     if names is not None and (len(names) != fitted["n_features_in"] or not all(isinstance(n, str) for n in names)):
         raise FileFormatError("its feature_names_in must be one string a feature")
     return fitted
+
+
+def _check_image_shape(shape: list[Any] | None, n_features: int, network: Network) -> None:
+    if shape is not None and (len(shape) != 3 or not all(type(size) is int for size in shape)):
+        raise FileFormatError(f"its image_shape must be height, width and channels, got {shape!r:.100}")
+    if tuple(shape or (n_features,)) != network.input_shape:
+        raise FileFormatError(f"its network must take what its image_shape says, got {network.input_shape}, {shape}")
+    if n_features != math.prod(network.input_shape):
+        raise FileFormatError(f"its n_features_in must be {math.prod(network.input_shape)}, got {n_features}")

@@ -13,6 +13,9 @@ from crmsprop.optimizer.gradients import explained_by_name
 from crmsprop.optimizer.groups import Array
 from crmsprop.optimizer.options import RMSpropOptions
 
+#: What the kernel calls the arrays of one update, in its order.
+ARRAYS = ("param", "grad", "mean_square", "mean", "velocity", "average")
+
 
 def rmsprop_update(
     param: Array,
@@ -116,8 +119,7 @@ def rmsprop_update(
         factor = 1.0 if clip_norm is None else _clip_factor(grad, float(clip_norm), n_threads)
         kernels.rmsprop_update(*arrays, learning_rate, l2, weight_decay, factor, rule, n_threads)
     except (TypeError, ValueError) as error:
-        names = "param", "grad", "mean_square", "mean", "velocity", "average"
-        raise explained_by_name(error, dict(zip(names, arrays, strict=True))) from None
+        raise explained_by_name(error, dict(zip(ARRAYS, arrays, strict=True))) from None
 
 
 def _rule(

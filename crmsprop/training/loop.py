@@ -148,33 +148,39 @@ class _Loop:
     def _epoch(self) -> None:
         training = self.training
         if not training.position:
-            training.loss = training.accuracy = math.nan
-            training.sums, training.epoch_began = (0.0, 0.0, 0.0), time.perf_counter()
-            self._hooks.call("on_epoch_begin")
+            self._begin_epoch()
         self._all_batches()
         self._check_finite("mean loss", training.loss)  # a sum of finite losses may not be
         self._check_weights()
         self._swap_in()
         val_loss, val_accuracy = self._validate()
         self._note_good_weights()
-        append(
-            training.history,
-            {
-                "epoch": training.epoch + 1,
-                "loss": training.loss,
-                "val_loss": val_loss,
-                "accuracy": measured(training.accuracy),
-                "val_accuracy": val_accuracy,
-                "learning_rate": training.learning_rate,
-                "seconds": time.perf_counter() - training.epoch_began,
-            },
-        )
+        append(training.history, self._row(val_loss, val_accuracy))
         self._hooks.call("on_epoch_end")
         self._note_good_weights()  # callbacks may change them
         if training.averages is not None:
             training.averages.swap_out()
         training.epoch, training.first_step = training.epoch + 1, training.step
         self._hooks.call("on_safe_point")
+
+    def _begin_epoch(self) -> None:
+        training = self.training
+        training.loss = training.accuracy = math.nan
+        training.sums, training.epoch_began = (0.0, 0.0, 0.0), time.perf_counter()
+        self._hooks.call("on_epoch_begin")
+
+    def _row(self, val_loss: float | None, val_accuracy: float | None) -> dict[str, float | None]:
+        """What the history gets of the epoch that ends."""
+        training = self.training
+        return {
+            "epoch": training.epoch + 1,
+            "loss": training.loss,
+            "val_loss": val_loss,
+            "accuracy": measured(training.accuracy),
+            "val_accuracy": val_accuracy,
+            "learning_rate": training.learning_rate,
+            "seconds": time.perf_counter() - training.epoch_began,
+        }
 
     def _swap_in(self) -> None:
         if self.training.averages is not None:
