@@ -82,7 +82,8 @@ print(f"on all the data {final.n_epochs_} epochs, and the final model", end=" ")
 print(f"reads {final.score(X_test, y_test):.1%} of the test images")
 
 # %%
-# In a `Pipeline` the network is the last step, `search.best_estimator_[-1]`.
+# In a `Pipeline` the network is a step of `search.best_estimator_`:
+# :ref:`the final fit of a pipeline <final-fit-of-a-pipeline>` sets its parameters.
 #
 # What to know
 # ------------
