@@ -91,9 +91,16 @@ def _wrong_axes(chosen: list[str], names: list[str]) -> str | None:
 def _meant(unknown: str, names: Sequence[str]) -> str:
     """Return which of `names` is meant by another one: a column of the results, a step's parameter, a slip of keys."""
     bare = unknown.removeprefix("param_")
-    steps = [name for name in names if name.endswith(f"__{bare}")]
-    likely = [bare] if bare in names else steps or difflib.get_close_matches(bare, names)
+    of_steps = [name for name in names if name.endswith(f"__{bare}")]
+    likely = [bare] if bare in names else of_steps or _close(bare, names)
     return f"did you mean {' or '.join(map(repr, likely))}?" if likely else f"the search did not vary {unknown!r}"
+
+
+def _close(unknown: str, names: Sequence[str]) -> list[str]:
+    """Return those of `names` that look like another one, as they are or without their steps."""
+    bare = [name.rpartition("__")[2] for name in names]
+    looks = difflib.get_close_matches(unknown, names) or difflib.get_close_matches(unknown, bare)
+    return [name for name, last in zip(names, bare, strict=True) if name in looks or last in looks]
 
 
 def _listed(names: Iterable[str]) -> str:

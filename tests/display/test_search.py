@@ -234,6 +234,7 @@ def test_wrong_options(options, error, message):
         ("net__learning_rat", "'net__learning_rate'"),
         ("param_net__rho", "'net__rho'"),  # a column of cv_results_
         ("rho", "'net__rho'"),
+        ("roh", "'net__rho'"),
         ("l2", "'net__l2' or 'other__l2'"),
         (["net__rho", "learning_rate"], "'net__learning_rate'"),
     ],
