@@ -147,7 +147,8 @@ class LearningRateFinderResult:
         ax.plot(self.learning_rates, self.smoothed_losses, color="C0", label="smoothed")
         for i, (name, rate) in enumerate(self.suggestions().items(), start=1):
             loss = np.interp(np.log(rate), np.log(self.learning_rates), self.smoothed_losses)
-            ax.plot([rate], [loss], "o", color=f"C{i}", label=f"{name}: {rate:.2g}")
+            size = 13 - 3 * i  # a smaller dot on a larger one: where two rates are the same, both are seen
+            ax.plot([rate], [loss], "o", color=f"C{i}", markersize=size, label=f"{name}: {rate:.2g}")
         ax.set(xlabel="learning rate", ylabel="loss", xscale="log", ylim=self._visible())
         ax.grid(alpha=0.3)
         ax.legend()

@@ -38,7 +38,8 @@ plt.show()
 # 200 of them. Then the loss falls: these rates learn. Near 0.05 it turns: the steps are
 # too long, and throw away what was learnt. A good rate lies on the slope, well before
 # the turn. The dots suggest three such places: where the fall is steepest, two thirds
-# down the longest valley, and a tenth of the rate at the lowest point.
+# along the longest valley, and a tenth of the rate at the lowest point. Here the last
+# two are the same.
 #
 # Does it hold?
 # -------------

@@ -92,6 +92,12 @@ def test_the_picture(result):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(lines)
 
 
+def test_dots_at_the_same_rate_are_all_seen(result):
+    lines = lines_of(result.plot(Figure().subplots()))
+    first, second, third = (lines[f"{name}: {rate:.2g}"] for name, rate in result.suggestions().items())
+    assert first.get_markersize() > second.get_markersize() > third.get_markersize()  # the last is drawn on top
+
+
 def test_an_explosion_does_not_flatten_the_picture():
     exploded = SMOOTHED.copy()
     exploded[-1] = 1e9
