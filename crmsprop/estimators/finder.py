@@ -72,7 +72,7 @@ def find_learning_rate(
 
     References
     ----------
-    L. N. Smith, "Cyclical learning rates for training neural networks", WACV 2017; https://arxiv.org/abs/1506.01186
+    Smith, "Cyclical learning rates for training neural networks", WACV 2017; https://arxiv.org/abs/1506.01186
 
     Examples
     --------

@@ -129,6 +129,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         With `early_stopping`: the epoch of the best `monitor`, counted from 1. After a search it says how long to train
         on all samples, see the examples of MLPClassifier; a `schedule` that spans the training then spans fewer epochs.
     n_features_in_ : int
+        Numbers in a sample: the columns of X, or height x width x channels of an image.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of X, where it has some that are all text.
 
