@@ -30,11 +30,14 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
     "docstrings",
+    "pictures",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "chapters", "reference/backreferences"]
 default_role = "literal"  # docstrings put names into single backquotes
 nitpicky = True
+smartquotes = False  # {"relu", "tanh"} in a docstring is code
+toc_object_entries_show_parents = "hide"  # a sidebar has no room for CNNClassifier.decision_function
 
 autodoc_typehints = "none"  # numpydoc's sections say them, in words
 autodoc_member_order = "bysource"
@@ -64,6 +67,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "reference/backreferences",
     "download_all_examples": False,
     "write_computation_times": False,
+    "min_reported_time": float("inf"),  # how busy the machine of a build was says nothing to a reader
     "show_signature": False,
     "remove_config_comments": True,
 }
