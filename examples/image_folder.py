@@ -34,12 +34,15 @@ def draw_pictures(folder, n=150):
 
 
 def learn(folder):
-    (X, y), (X_test, y_test) = load_image_folder(folder, image_shape=(32, 32))  # a fifth of each class is held out
-    print(f"{len(X)} training and {len(X_test)} test images of {X.shape[1:]}, classes {sorted(set(y.tolist()))}")
-    model = CNNClassifier((16, 32), max_epochs=40, schedule=CosineAnnealing(), augmentation=Flip(), random_state=0)
-    model.fit(X, y)
+    # A fifth of each class is held out.
+    (X, y), (X_test, y_test) = load_image_folder(folder, image_shape=(32, 32))
+    classes = sorted(set(y.tolist()))
+    print(f"{len(X)} training and {len(X_test)} test images of {X.shape[1:]}, classes {classes}")
+    model = CNNClassifier((16, 32), max_epochs=40, random_state=0)
+    model.set_params(schedule=CosineAnnealing(), augmentation=Flip()).fit(X, y)
     print(f"test accuracy {model.score(X_test, y_test):.3f}")
-    print("the first test images:", list(zip(y_test[::8].tolist(), model.predict(X_test[::8]).tolist(), strict=True)))
+    answers = model.predict(X_test[::8]).tolist()
+    print("the first test images:", list(zip(y_test[::8].tolist(), answers, strict=True)))
 
 
 def main():

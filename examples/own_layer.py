@@ -29,7 +29,7 @@ class Constant(Initializer):
 
 @dataclass(frozen=True)
 class Swish(Layer):
-    """``x * sigmoid(beta * x)``, where every channel of images and every number of a row has its own beta."""
+    """``x * sigmoid(beta * x)``, with a beta for each channel of images or each number of a row."""
 
     start: float = 1.0
 

@@ -20,7 +20,7 @@ from crmsprop.schedules import CosineAnnealing
 
 @dataclass(frozen=True)
 class Pinball(Loss):
-    """``quantile * error`` where the target is above the output, else ``(quantile - 1) * error``; their mean a row."""
+    """``quantile * error`` below the target, ``(quantile - 1) * error`` above it; their mean a row."""
 
     quantile: float = 0.5
 

@@ -87,21 +87,22 @@ strengths = {
     "the three": augmentation,
     "three times the three": Rotation(45) + Translation(0.3) + Zoom(0.3),
 }
-print(f"{'accuracy, mean of three seeds':32}as they are   moved")
+print("accuracy, mean of three seeds")
+print(" " * 22, "as they are   moved")
 for name, given in strengths.items():
     models = [trained(given, seed) for seed in range(3)]
     plain, shifted = (
         np.mean([model.score(images, y_val) for model in models])
         for images in (X_val, moved)
     )
-    print(f"{name:32}{plain:11.1%}{shifted:8.1%}")
+    print(f"{name:22} {plain:11.1%}{shifted:8.1%}")
 
 # %%
 # On images as they are, the three at half strength gain two points; at full strength
 # they gain one. These digits were scanned with care, and stand straight and in the
 # middle. On images that were moved, a translation makes all the difference: from a
-# third to more than four fifths. Augmentation teaches what you show. Three times as
-# much ruins both: most of such digits cannot be read.
+# third to more than four fifths. Augmentation teaches what you show. Three times the
+# three is worse than the three on both: most of such digits cannot be read.
 #
 # What to try
 # -----------

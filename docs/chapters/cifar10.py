@@ -130,6 +130,7 @@ ax.set(
     xlabel="epoch",
     ylabel="accuracy (%)",
     title="crmsprop train --data cifar10 --model fast",
+    xticks=range(2, 19, 2),
 )
 ax.grid(alpha=0.3)
 ax.legend()
