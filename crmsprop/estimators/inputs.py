@@ -1,7 +1,9 @@
 """What an estimator makes of X: rows for scikit-learn's checks, samples of one shape for the network, a dtype."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,12 @@ FEW = 3
 
 #: As many as images have: gray, colour, colour and opacity. No picture is as low or as narrow.
 CHANNELS = (1, 3, 4)
+
+#: Kinds of dtypes that NumPy would make numbers of that mean nothing: dates, spans of time, records.
+NO_NUMBERS = "mMV"
+
+#: How NumPy and pandas begin where they cannot make numbers of what there is.
+NO_CONVERSION = re.compile(r"could not convert|float\(\) argument|setting an array element|Cannot (cast|convert)")
 
 
 def checked_image_shape(image_shape: Sequence[int] | None) -> Shape | None:
@@ -47,8 +55,13 @@ def rows_of_images(X: Any, image_shape: Shape | None) -> tuple[Any, Shape | None
         If X has images of another shape.
     """
     if isinstance(X, (list, tuple)) or (hasattr(X, "__array__") and not hasattr(X, "shape")):
-        X = np.asarray(X)
-    if getattr(X, "ndim", 2) not in (3, 4):
+        with naming_what_is_no_number("X"):
+            X = np.asarray(X)
+    n_axes = getattr(X, "ndim", 2)
+    if n_axes > 4:
+        rule = "X must have at most 4 dimensions, (n, height, width, channels)"
+        raise ValueError(f"{rule}, got shape {X.shape}")
+    if n_axes < 3:
         _check_no_gray_image(X, image_shape)
         return X, image_shape
     X = np.asarray(X)
@@ -75,6 +88,14 @@ def _check_no_gray_image(X: Any, image_shape: Shape | None) -> None:
         raise ValueError(f"X must hold images of shape {image_shape}, got one image: give X[np.newaxis]")
 
 
+def number_of_samples(X: Any) -> int:
+    """Return how many samples there are; TypeError for what has no number of them."""
+    try:
+        return X.shape[0] if hasattr(X, "shape") else len(X)
+    except (TypeError, IndexError) as error:
+        raise TypeError(f"X must be an array of samples, got {shown(X)}") from error
+
+
 def refuse_images(X: Any) -> None:
     """ValueError where images come to an estimator of rows."""
     shape: Shape = getattr(X, "shape", ())
@@ -91,11 +112,30 @@ def validated(estimator: Any, X: Any, **checks: Any) -> Any:
     TypeError, ValueError
         If that refuses them; NumPy's warnings about a number that is refused anyway are not issued.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
+    names = "X and y" if checks.get("y_numeric") else "X"
+    with np.errstate(over="ignore", invalid="ignore"), naming_what_is_no_number(names):
         try:
             return validate_data(estimator, X, dtype=DTYPES, **checks)
         except OverflowError as error:
             raise ValueError("X and y must hold numbers that float64 can hold, got a larger integer") from error
+
+
+@contextmanager
+def naming_what_is_no_number(names: str) -> Iterator[None]:
+    """NumPy does not say of what it cannot make an array of numbers; here it does."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if type(error) in (TypeError, ValueError) and NO_CONVERSION.match(str(error)):
+            raise type(error)(f"{names} must hold numbers, as many for each sample: {error}") from error
+        raise
+
+
+def refuse_what_is_no_number(name: str, array: Any) -> None:
+    """TypeError for dates, spans of time and records: which numbers they are depends on their unit, and NaT is one."""
+    for dtype in [array.dtype] if hasattr(array, "dtype") else getattr(array, "dtypes", ()):  # of a column or a table
+        if getattr(dtype, "kind", "f") in NO_NUMBERS:
+            raise TypeError(f"{name} must hold numbers, got {dtype!r:.100}")
 
 
 def refuse_masked(name: str, array: Any) -> None:
@@ -106,8 +146,9 @@ def refuse_masked(name: str, array: Any) -> None:
 
 
 def native(X: Any) -> Any:
-    """Return an array in the byte order of this machine; anything else as it is, unless values of it are masked."""
+    """Return an array in the byte order of this machine; anything else as it is, unless it is masked or no numbers."""
     refuse_masked("X", X)
+    refuse_what_is_no_number("X", X)
     if isinstance(X, np.ndarray) and X.dtype.kind == "f" and not X.dtype.isnative:
         return X.astype(X.dtype.newbyteorder("="))
     return X

@@ -1,13 +1,13 @@
 """How much each sample counts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_array
 
-from crmsprop.errors import check_real
-from crmsprop.estimators.inputs import Array, refuse_masked
+from crmsprop.errors import check_real, shown
+from crmsprop.estimators.inputs import Array, naming_what_is_no_number, refuse_masked, refuse_what_is_no_number
 from crmsprop.training import DataSet
 
 
@@ -21,8 +21,7 @@ def checked_weights(sample_weight: Any, n: int, dtype: np.dtype[Any], name: str 
     """
     if sample_weight is None:
         return None
-    refuse_masked(name, sample_weight)
-    given = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name)
+    given = _numbers(name, sample_weight, n)
     if given.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), one number a sample, got {given.shape}")
     if given.min() < 0:
@@ -37,6 +36,20 @@ def checked_weights(sample_weight: Any, n: int, dtype: np.dtype[Any], name: str 
         raise ValueError(f"{rule} {dtype}, got {given.max()} at most")
     weights: Array = given.astype(dtype)
     return weights
+
+
+def _numbers(name: str, given: Any, n: int) -> Array:
+    """Return weights as float64; an error that names them where they are no numbers, or none of them are there."""
+    refuse_masked(name, given)
+    refuse_what_is_no_number(name, given)
+    found = given if hasattr(given, "dtype") else np.asarray(given, dtype=object)
+    if getattr(found, "ndim", 1) == 0 or 0 in getattr(found, "shape", ()):
+        raise ValueError(f"{name} must have shape ({n},), one number a sample, got {shown(given)}")
+    if getattr(getattr(found, "dtype", None), "kind", "f") == "c":
+        raise ValueError(f"{name} must hold real numbers, got {found.dtype!r}")
+    with naming_what_is_no_number(name):
+        numbers: Array = check_array(given, ensure_2d=False, dtype=np.float64, input_name=name)
+    return numbers
 
 
 def _check_sum(name: str, weights: Array, dtype: np.dtype[Any]) -> None:
@@ -97,10 +110,23 @@ def class_weights(class_weight: Any, classes: Array, target: Array, weights: Arr
         kind = ValueError if isinstance(class_weight, str) else TypeError
         raise kind(f"class_weight must be None, 'balanced' or a dict of labels and weights, got {class_weight!r:.100}")
     labels = classes.tolist()
-    unknown = [label for label in class_weight if label not in labels]
+    numbers = _numbers_of(class_weight, classes)
+    unknown = [label for label, number in numbers.items() if number is None]
     if unknown:
         raise ValueError(f"class_weight must name only labels of y, {labels!r:.100}, got {unknown!r:.100}")
-    return np.array([_checked(label, class_weight.get(label, 1.0)) for label in labels])
+    factors = np.ones(len(labels))
+    for label, weight in class_weight.items():
+        factors[numbers[label]] = _checked(label, weight)
+    return factors
+
+
+def _numbers_of(labels: Iterable[Any], classes: Array) -> dict[Any, int | None]:
+    """Return which of `classes` each label is; a date can be equal to one of another unit without having its hash."""
+    known = {label: number for number, label in enumerate(classes.tolist())}
+    numbers = {label: known.get(label) for label in labels}
+    for label in (label for label, number in numbers.items() if number is None):
+        numbers[label] = next((number for number, own in enumerate(classes) if own == label), None)
+    return numbers
 
 
 def _checked(label: Any, weight: Any) -> float:

@@ -104,6 +104,57 @@ def test_what_no_network_can_take(cases, kind, name):
         getattr(cases, kind)().fit(make(X), y)
 
 
+NO_NUMBERS = {
+    "dates": (lambda X: np.full(X.shape, "2020", "M8[D]"), r"dtype\('<M8\[D\]'\)"),
+    "missing dates": (lambda X: np.full(X.shape, "NaT", "M8[s]"), r"dtype\('<M8\[s\]'\)"),
+    "spans of time": (lambda X: X.astype("m8[s]"), r"dtype\('<m8\[s\]'\)"),
+    "records": (lambda X: np.zeros(X.shape, [("a", float)]), r"dtype\(\[\('a', '<f8'\)\]\)"),
+    "bytes without a type": (lambda X: np.zeros(X.shape, "V8"), r"dtype\('V8'\)"),
+    "a date of pandas": (lambda X: pd.DataFrame({"a": X[:, 0], "b": pd.date_range("2020", periods=len(X))}), "M8"),
+    "a date with its zone": (lambda X: pd.DataFrame({"a": pd.date_range("2020", periods=len(X), tz="UTC")}), "UTC"),
+}
+
+
+@pytest.mark.parametrize("name", NO_NUMBERS)
+@pytest.mark.parametrize("kind", ["mlp", "cnn", "regressor"])
+def test_dates_and_records_are_no_numbers(cases, kind, name):
+    """NumPy would make numbers of them: other ones for another unit, and -9.2e18 of what is missing."""
+    X, y = cases.rows()
+    make, found = NO_NUMBERS[name]
+    model = getattr(cases, kind)()
+    with pytest.raises(TypeError, match=f"^X must hold numbers, got .*{found}"):
+        model.fit(make(X), y)
+    assert "network_" not in vars(model)
+    with pytest.raises(TypeError, match=f"^X must hold numbers, got .*{found}"):
+        model.fit(X, y).predict(make(X))
+    with pytest.raises(TypeError, match=f"^X_val must hold numbers, got .*{found}"):
+        model.fit(X, y, X_val=make(X), y_val=y)
+
+
+NO_CONVERSION = {
+    "text": (pd.DataFrame({"a": ["x"] * N}), "could not convert string to float: 'x'"),
+    "rows of two lengths": ([[1.0, 2.0], [3.0]] * 30 + [[4.0]], "setting an array element with a sequence"),
+    "a generator": ((row for row in range(N)), "argument must be a string or a real number"),
+    "arrays as objects": (np.array([np.zeros(3), None] * 30 + [None], object), "setting an array element"),
+}
+
+
+@pytest.mark.parametrize("name", NO_CONVERSION)
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_what_numpy_cannot_convert_is_named(cases, kind, name):
+    X, found = NO_CONVERSION[name]
+    with pytest.raises((TypeError, ValueError), match=f"^X must hold numbers, as many for each sample: .*{found}"):
+        getattr(cases, kind)().fit(X, Y)
+
+
+def test_text_among_numbers_to_learn(cases):
+    X, y = cases.rows()
+    with pytest.raises(ValueError, match=r"^X and y must hold numbers, .*: could not convert string to float: 'x'"):
+        cases.regressor().fit(X, pd.DataFrame({"a": y, "b": "x"}))
+    with pytest.raises(TypeError, match=r"^y_val must be an array of numbers, got dtype"):
+        cases.regressor().fit(X, np.c_[y, y], X_val=X, y_val=pd.DataFrame({"a": y, "b": "x"}))
+
+
 # few and many
 
 
@@ -203,6 +254,28 @@ def test_weights_that_have_no_proportions(cases, name):
     for call in (model.fit, model.fit(X, y).evaluate):
         with pytest.raises(ValueError, match=message):
             call(X, y, np.full(N, weight))
+
+
+NO_WEIGHTS = {
+    "a number for all": (2.0, ValueError, r"must have shape \(61,\), one number a sample, got 2.0"),
+    "a word": ("balanced", ValueError, r"must have shape \(61,\), one number a sample, got 'balanced'"),
+    "those of classes": ({0: 1.0}, ValueError, r"must have shape \(61,\), one number a sample, got \{0: 1.0\}"),
+    "nothing": ([], ValueError, r"must have shape \(61,\), one number a sample, got \[\]"),
+    "complex": (np.ones(N, complex), ValueError, "must hold real numbers, got dtype"),
+    "spans of time": (np.ones(N, "m8[s]"), TypeError, "must hold numbers, got dtype"),
+    "text": (["a"] * N, ValueError, "must hold numbers, .*: could not convert string to float"),
+}
+
+
+@pytest.mark.parametrize("name", NO_WEIGHTS)
+def test_what_is_no_weight_is_named(cases, name):
+    X, y = cases.rows()
+    weights, error, message = NO_WEIGHTS[name]
+    for call in (cases.mlp().fit, cases.mlp().fit(X, y).evaluate):
+        with pytest.raises(error, match=f"^sample_weight {message}"):
+            call(X, y, weights)
+    with pytest.raises(error, match=f"^sample_weight_val {message}"):
+        cases.mlp().fit(X, y, X_val=X, y_val=y, sample_weight_val=weights)
 
 
 def test_classes_whose_weights_have_no_finite_sum(cases):

@@ -94,6 +94,20 @@ def test_labels_of_text_in_a_dict(cases):
     assert bits(by_name) == bits(cases.mlp().fit(X, y, np.where(y == 1, 5.0, 1.0)))
 
 
+UNITS = {"D": np.datetime64, "s": np.datetime64, "ns": pd.Timestamp}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_dates_in_a_dict(cases, unit):
+    """A date is equal to one of another unit, whose hash is another: its weight would be that of a missing label."""
+    X, y = cases.rows()
+    dates = np.array(["2020-01-01", "2021-01-01", "2022-01-01"], f"M8[{unit}]")
+    by_date = cases.mlp(class_weight={UNITS[unit]("2021-01-01"): 5.0}).fit(X, dates[y])
+    assert bits(by_date) == bits(cases.mlp().fit(X, y, np.where(y == 1, 5.0, 1.0)))
+    with pytest.raises(ValueError, match=r"class_weight must name only labels of y, .* got .*2023"):
+        cases.mlp(class_weight={UNITS[unit]("2023-01-01"): 5.0}).fit(X, dates[y])
+
+
 def test_balance_finds_the_rare_class():
     rng = np.random.default_rng(0)
     y = (np.arange(400) % 20 == 0).astype(int)
