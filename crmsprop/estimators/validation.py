@@ -47,7 +47,14 @@ def naming_validation_data() -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        message = re.sub(r"^(.*?)\b([Xy])\b(?=:| must| has| contains| is)", r"\1\2_val", str(error), count=1)
-        if type(error) in (TypeError, ValueError) and message != str(error):
-            raise type(error)(message) from error
+        if type(error) in (TypeError, ValueError):
+            raise type(error)(_about_validation(str(error))) from error
         raise
+
+
+def _about_validation(message: str) -> str:
+    """Return a message about X and y as one about X_val and y_val; they stand before it where it names neither."""
+    if message.startswith("X and y must"):
+        return message.replace("X and y", "X_val and y_val", 1)
+    named = re.sub(r"^(.*?)\b([Xy])\b(?=:| must| has| contains| is| should)", r"\1\2_val", message, count=1)
+    return named if named != message else f"X_val, y_val: {message}"

@@ -295,6 +295,23 @@ def test_an_error_about_validation_data_names_it(cases):
         cases.cnn().fit(images, labels, X_val=images / 255, y_val=labels)
 
 
+def test_an_error_about_validation_data_that_names_neither(cases):
+    """Most messages are scikit-learn's, which knows of one X and one y."""
+    X, y = cases.rows()
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    for X_val, y_val, message in [
+        (X, y[:-1], r"^X_val, y_val: Found input variables with inconsistent numbers of samples: \[61, 60\]"),
+        (X[:0], y[:0], r"^X_val, y_val: Found array with 0 sample"),
+        (X[:, 0], y, r"^X_val, y_val: Expected 2D array"),
+        (X, np.eye(3)[y], "^y_val should be a 1d array"),
+        (frame[list("fedcba")], y, "^X_val, y_val: The feature names should match"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            cases.mlp().fit(frame if isinstance(X_val, pd.DataFrame) else X, y, X_val=X_val, y_val=y_val)
+    with pytest.raises(ValueError, match=r"^X_val and y_val must hold numbers that float64 can hold"):
+        cases.mlp().fit(X, y, X_val=[[10**400] * 6] * 61, y_val=y)
+
+
 def test_numbers_that_the_network_cannot_hold(cases):
     X, y = cases.rows()
     model = cases.mlp(dtype="float32").fit(X, y)
