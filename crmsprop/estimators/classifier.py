@@ -7,14 +7,14 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from crmsprop.errors import shown
 from crmsprop.estimators.inputs import Array
 from crmsprop.estimators.losses import check_loss
 from crmsprop.estimators.portable import PortableNetwork
-from crmsprop.estimators.targets import labels_of, warn_of_one_hot
+from crmsprop.estimators.targets import classes_of, labels_of, warn_of_one_hot
 from crmsprop.estimators.weights import weighed_by_class
 from crmsprop.nn import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from crmsprop.training import DataSet, Plan
@@ -174,10 +174,10 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         elif classes is None:
             raise ValueError("classes must be given in the first call of partial_fit, got None")
         else:
-            self.classes_ = unique_labels(column_or_1d(classes))
+            self.classes_ = np.unique(classes_of(classes))
 
     def _check_classes(self, classes: Any) -> None:
-        if classes is not None and not np.array_equal(unique_labels(column_or_1d(classes)), self.classes_):
+        if classes is not None and not np.array_equal(np.unique(classes_of(classes)), self.classes_):
             raise ValueError(
                 f"classes must be {self.classes_!r:.200}, as y or the first call say, got {classes!r:.200}"
             )

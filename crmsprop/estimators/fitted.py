@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from crmsprop import kernels
 from crmsprop.callbacks.monitor import SCORE
+from crmsprop.errors import check_bool
 from crmsprop.estimators.inputs import (
     DTYPES,
     Array,
@@ -188,7 +189,7 @@ class FittedNetwork(TrainingParameters):
         check_finite_in(X, self.network_.dtype)
         dtype, n_threads = self.network_.dtype, kernels.effective_n_threads(self.n_threads)
         data = self._data_set(X, self._encode(y, dtype), checked_weights(sample_weight, len(X), dtype))
-        if self.flip_predictions:
+        if self._flips():
             loss, accuracy = self._evaluate_both_ways(data, n_threads)
         else:
             loss, accuracy = Evaluator(self.network_, self._loss(), data, n_threads).evaluate()
@@ -242,7 +243,7 @@ class FittedNetwork(TrainingParameters):
         """Return what the loss makes of the network's outputs, shape (n_samples, n_outputs)."""
         if "network_" not in self.__dict__:  # scikit-learn's own look takes as long as a small network
             check_is_fitted(self)
-        outputs, loss = self._activations(self.network_, X, self.flip_predictions), self._loss()
+        outputs, loss = self._activations(self.network_, X, self._flips()), self._loss()
         predicted = loss.predict(outputs, kernels.effective_n_threads(self.n_threads))
         if isinstance(self.loss, str):
             return predicted
@@ -250,6 +251,14 @@ class FittedNetwork(TrainingParameters):
         if not np.isfinite(predicted).all():
             self._refuse_outputs(predicted)
         return predicted
+
+    def _flips(self) -> bool:
+        """Whether predictions are made from images and their mirror images, which can have been set since the fit."""
+        if self.flip_predictions is False:  # the check takes a hundredth of the time of one row
+            return False
+        if check_bool("flip_predictions", self.flip_predictions) and self._image_shape is None:
+            raise ValueError("flip_predictions must be False where fit has seen rows and no images, got True")
+        return bool(self.flip_predictions)
 
     def _activations(self, network: Network, X: Any, flip: bool = False) -> Array:
         """Return what a network, ours or the beginning of it, makes of X."""

@@ -43,11 +43,25 @@ def next_part(
     training.history.update(history)
     training.epoch = n_epochs
     if progress is not None:
+        _check_same_state(optimizer, progress.optimizer)
         training.step = training.first_step = progress.step
         optimizer.load_state_dict(progress.optimizer)
         if training.averages is not None and progress.averages is not None:
             training.averages.resume(progress.averages)
     return training
+
+
+def _check_same_state(optimizer: RMSprop, state: Mapping[str, Any]) -> None:
+    """ValueError where an option has been set since the part before for which the optimizer keeps other arrays."""
+    options = optimizer.options
+    for name, kept, on in (
+        ("momentum", "velocities", options.momentum > 0),
+        ("centered", "means", options.centered),
+        ("ema", "averages", options.ema is not None),
+    ):
+        if on != any(key.startswith(f"{kept}.") for key in state):
+            rule = f"{name} must not go {'on' if on else 'off'} between calls of partial_fit, which the optimizer's"
+            raise ValueError(f"{rule} state outlives, got {getattr(options, name)!r}: call fit for a new training")
 
 
 def progress_of(training: Training) -> Progress:

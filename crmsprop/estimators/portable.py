@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from crmsprop.errors import shown
 from crmsprop.estimators.fine_tuning import FineTunable
-from crmsprop.estimators.inputs import computing_dtype
+from crmsprop.estimators.inputs import computing_dtype, number_of_samples
+from crmsprop.estimators.targets import classes_of
 from crmsprop.nn import BinaryCrossEntropy, Loss, PoissonDeviance, SoftmaxCrossEntropy
 from crmsprop.persistence import export_onnx, export_safetensors, import_weights
 from crmsprop.training import new_history
@@ -88,8 +89,8 @@ class PortableNetwork(FineTunable):
         if not is_classifier(self):
             raise TypeError("X and classes must be None where the estimator is no classifier: fit it first")
         self._plan(seed=0)  # parameters that are out of range would be found by nobody else
-        X, _ = self._check_training_data(X, np.zeros(len(X)))
-        classes = column_or_1d(classes)
+        X, _ = self._check_training_data(X, np.zeros(number_of_samples(X)))
+        classes = classes_of(classes)
         self._learn_targets(classes)
         columns = self._encode(classes, computing_dtype(self.dtype, X))
         if len(np.unique(columns)) < len(columns):
@@ -139,9 +140,7 @@ class PortableNetwork(FineTunable):
         dtype = "uint8" if self._fitted_on_uint8 else "float32"
         scale = 1 / 255 if self._fitted_on_uint8 and self._image_shape else 1.0
         classes = self.classes_ if self._target_kind == "classes" else None
-        export_onnx(
-            self.network_, path, classes=classes, link=link, input_dtype=dtype, scale=scale, flip=self.flip_predictions
-        )
+        export_onnx(self.network_, path, classes=classes, link=link, input_dtype=dtype, scale=scale, flip=self._flips())
 
     def export_safetensors(self, path: str | os.PathLike[str]) -> None:
         """Write the weights of the fitted network as a torch model of the same architecture has them.

@@ -2,9 +2,11 @@
 
 import decimal
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from sklearn.utils.multiclass import unique_labels
 
 from crmsprop.errors import shown, warn_user
 from crmsprop.estimators.inputs import Array, refuse_masked
@@ -13,24 +15,57 @@ from crmsprop.estimators.inputs import Array, refuse_masked
 ENOUGH = 5
 
 
-def labels_of(y: Any) -> Any:
+def labels_of(y: Any, name: str = "y") -> Any:
     """Return labels, or indicators of them, as they are, but columns of pandas and NumPy's strings as plain arrays.
 
     Raises
     ------
     ValueError
-        If `y` is an array of objects that are not all strings: names the first other one; or a structured array.
+        If `y` is an array of objects that are not all strings, or a list of strings and others, of which NumPy would
+        make strings: names the first other one; if it is a structured array, or a date in it is missing.
     """
-    array = _array_of(y)
-    if array is not None and array.dtype.kind == "V":
-        raise ValueError(f"y must hold a label a sample and no records, got {shown(array.dtype)}")
-    if array is None or array.dtype != object:
-        return y if array is None else array
-    for i, label in enumerate(array.flat):
+    array = _array_of(y, name)
+    if array is None:
+        if isinstance(y, list | tuple) and any(isinstance(label, str) for label in y):
+            _check_strings(y, name)
+        return y
+    if array.dtype.kind == "V":
+        raise ValueError(f"{name} must hold a label a sample and no records, got {shown(array.dtype)}")
+    if array.dtype.kind in "mM" and np.isnat(array).any():
+        raise ValueError(f"{name} must have no missing values, got NaT for sample {np.argmax(np.isnat(array))}")
+    if array.dtype == object:
+        _check_strings(array.flat, name)
+    return array
+
+
+def _check_strings(labels: Iterable[Any], name: str) -> None:
+    for i, label in enumerate(labels):
         if not isinstance(label, str):
-            rule = "y must hold strings where it holds objects, or be of a dtype of numbers or booleans"
+            rule = f"{name} must hold strings where it holds objects, or be of a dtype of numbers or booleans"
+            found = f"got {shown(label)} for {'sample' if name == 'y' else 'label'} {i}"
             # The last words are scikit-learn's, which looks for them.
-            raise ValueError(f"{rule}, got {shown(label)} for sample {i}. Unknown label type: {type(label).__name__}")
+            raise ValueError(f"{rule}, {found}. Unknown label type: {type(label).__name__}")
+
+
+def classes_of(classes: Any) -> Array:
+    """Return the labels that a user gives as `classes`, in their order.
+
+    Raises
+    ------
+    ValueError
+        If they are no sequence of labels: names what is none.
+    """
+    array = np.asarray(labels_of(classes, "classes"))
+    if array.ndim == 0 or array.size != len(array) or not array.size:
+        raise ValueError(f"classes must be a sequence of labels, got {shown(classes)}")
+    array = array.ravel()
+    if array.dtype == object:
+        _check_strings(array, "classes")
+    try:
+        with np.errstate(invalid="ignore"):  # it looks whether floats are whole, by way of integers
+            unique_labels(array)
+    except ValueError as error:
+        raise ValueError(f"classes must be labels, got {shown(classes)}: {error}") from error
     return array
 
 
@@ -61,9 +96,11 @@ def numbers_of(y: Any) -> Any:
     return array
 
 
-def _array_of(y: Any) -> Array | None:
+def _array_of(y: Any, name: str = "y") -> Array | None:
     """Return an array, or what is a column of pandas, as an array; None for anything else. None of it is masked."""
-    refuse_masked("y", y)
+    refuse_masked(name, y)
+    if isinstance(y, list | tuple):
+        _check_even(y, name)
     dtype = getattr(y, "dtype", None)
     if dtype is None or not hasattr(y, "ndim") or not hasattr(y, "__array__"):
         return None
@@ -72,3 +109,11 @@ def _array_of(y: Any) -> Array | None:
         y = y.to_numpy(plain)
     array = np.asarray(y)
     return array.astype(object) if array.dtype.kind == "T" else array
+
+
+def _check_even(y: Any, name: str) -> None:
+    try:
+        with np.errstate(all="ignore"):
+            np.asarray(y)
+    except ValueError as error:
+        raise ValueError(f"{name} must hold as many values for each sample: {error}") from error

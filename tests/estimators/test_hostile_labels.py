@@ -112,7 +112,36 @@ def test_objects_that_are_no_strings_are_refused_by_name(cases, labels):
         model.fit(X, np.array(["a", "b", "c"])[y], X_val=X, y_val=np.array(labels, object)[y])
 
 
+LISTS = {"a number": ["a", 1], "NaN": ["a", np.nan], "None": ["a", None], "a truth": ["a", True]}
+
+
+@pytest.mark.parametrize("labels", LISTS.values(), ids=LISTS)
+def test_lists_of_strings_and_others_are_refused(cases, labels):
+    """NumPy would make strings of all: '1' and 'nan'."""
+    X, _ = cases.rows()
+    y = [labels[i % 2] for i in range(N)]
+    with pytest.raises(
+        ValueError, match=rf"^y must hold strings where it holds objects, .* got {labels[1]} for sample 1"
+    ):
+        cases.mlp().fit(X, y)
+    with pytest.raises(
+        ValueError, match=rf"^y must hold strings where it holds objects, .* got {labels[1]} for sample 1"
+    ):
+        cases.mlp().fit(X, Y.astype(str)).evaluate(X, y)
+
+
+def test_lists_of_several_lengths_are_refused(cases):
+    X, _ = cases.rows()
+    for kind in ("mlp", "regressor"):
+        with pytest.raises(ValueError, match=r"^y must hold as many values for each sample: setting an array element"):
+            getattr(cases, kind)().fit(X, [[1], [1, 2]] * 30 + [[1]])
+
+
 REFUSED_LABELS = {
+    "missing dates": (
+        np.where(Y == 1, np.datetime64("NaT"), np.datetime64("2020", "D")),
+        "no missing values, got NaT for sample 1",
+    ),
     "NA of a string": (pd.Series([None, "a", "b"] * 20 + ["a"], dtype="string"), "y must hold strings"),
     "NA of a category": (pd.Series(pd.Categorical([None, "a", "b"] * 20 + ["a"])), "y must hold strings"),
     "NA of an integer": (pd.Series([None, 1, 2] * 20 + [1], dtype="Int64"), "y contains NaN"),

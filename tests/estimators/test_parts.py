@@ -150,6 +150,57 @@ def test_parts_that_are_refused_leave_the_model(cases):
         assert (bits(model), model.history_) == before
 
 
+@pytest.mark.parametrize(
+    ("options", "changed", "message"),
+    [
+        ({}, {"momentum": 0.9}, "momentum must not go on between calls of partial_fit, .* got 0.9"),
+        ({"momentum": 0.9}, {"momentum": 0.0}, "momentum must not go off between calls of partial_fit, .* got 0.0"),
+        ({}, {"centered": True}, "centered must not go on between calls of partial_fit, .* got True"),
+        ({"ema": 0.9}, {"ema": None}, "ema must not go off between calls of partial_fit, .* got None"),
+    ],
+)
+def test_options_that_the_optimizers_state_depends_on_stay(cases, options, changed, message):
+    X, y = cases.rows()
+    model = cases.mlp(**options).partial_fit(X, y, [0, 1, 2])
+    before, twin = bits(model), clone(model).partial_fit(X, y, [0, 1, 2]).partial_fit(X, y)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        model.set_params(**changed).partial_fit(X, y)
+    assert bits(model) == before
+    given_back = {"momentum": 0.0, "centered": False, "ema": None} | options
+    assert bits(model.set_params(**given_back).partial_fit(X, y)) == bits(twin)
+
+
+NO_CLASSES = {
+    "a number": (3, "classes must be a sequence of labels, got 3"),
+    "a set": ({0, 1, 2}, "classes must be a sequence of labels, got {0, 1, 2}"),
+    "none": ([], r"classes must be a sequence of labels, got \[\]"),
+    "a matrix": ([[0, 1, 2]], r"classes must be a sequence of labels, got \[\[0, 1, 2\]\]"),
+    "NaN": ([0, 1, 2, np.nan], r"classes must be labels, got \[0, 1, 2, nan\]: .*NaN"),
+    "halves": ([0, 1, 2, 2.5], r"classes must be labels, got \[0, 1, 2, 2.5\]: Unknown label type"),
+    "None": ([0, 1, None], "classes must hold strings where it holds objects, .* got 0 for label 0"),
+    "a string and numbers": (["0", 1, 2], "classes must hold strings where it holds objects, .* got 1 for label 1"),
+}
+
+
+@pytest.mark.parametrize("name", NO_CLASSES)
+def test_what_are_no_classes(cases, name):
+    X, y = cases.rows()
+    classes, message = NO_CLASSES[name]
+    with pytest.raises(ValueError, match=f"^{message}"):
+        cases.mlp().partial_fit(X, y, classes)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        cases.mlp().partial_fit(X, y, [0, 1, 2]).partial_fit(X, y, classes)
+
+
+def test_classes_that_end_in_nothing(cases):
+    """As in fit, where objects stay what they are; an array of strings has no room for the end."""
+    X, y = cases.rows()
+    labels = np.array(["a", "a\0", "b"], object)
+    model = cases.mlp().partial_fit(X, labels[y], labels)
+    assert model.classes_.tolist() == ["a", "a\0", "b"]
+    assert bits(model) == bits(cases.mlp().partial_fit(X, y, [0, 1, 2]))
+
+
 class Broken(Callback):
     """Fails in the middle of an epoch."""
 

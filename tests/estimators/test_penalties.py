@@ -1,5 +1,7 @@
 """What an estimator's parameters make of RMSprop: decay, clips, momentum; and predictions from both ways round."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -115,6 +117,17 @@ def test_flipped_predictions_survive_a_file(images, tmp_path):
     again = load(tmp_path / "m.crms")
     assert again.flip_predictions is True
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_flipped_predictions_that_are_asked_for_after_a_fit_on_rows(tmp_path):
+    model = MLPClassifier((4,), max_epochs=1).fit(X, Y).set_params(flip_predictions=True)
+    rule = "flip_predictions must be False where fit has seen rows and no images, got True"
+    evaluated, exported = partial(model.evaluate, X, Y), partial(model.export_onnx, tmp_path / "model.onnx")
+    for call in (partial(model.predict, X), partial(model.predict_proba, X), evaluated, exported):
+        with pytest.raises(ValueError, match=rule):
+            call()
+    with pytest.raises(TypeError, match="flip_predictions must be True or False, got 'no'"):
+        model.set_params(flip_predictions="no").predict(X)
 
 
 def test_flipped_predictions_need_images():

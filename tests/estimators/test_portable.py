@@ -153,6 +153,24 @@ def test_parameters_are_checked():
         vgg(rho=2).load_weights(VGG, np.zeros((1, 8, 8, 3)), range(5))
 
 
+@pytest.mark.parametrize(
+    ("X", "classes", "error", "message"),
+    [
+        (3, [0, 1], TypeError, "X must be an array of samples, got 3"),
+        ((row for row in "ab"), [0, 1], TypeError, "X must be an array of samples, got <generator"),
+        (np.zeros((1, 8, 8, 3)), 3, ValueError, "classes must be a sequence of labels, got 3"),
+        (np.zeros((1, 8, 8, 3)), np.eye(5), ValueError, "classes must be a sequence of labels, got array"),
+        (np.zeros((1, 8, 8, 3)), [1, np.nan], ValueError, r"classes must be labels, got \[1, nan\]: .*NaN"),
+        (np.zeros((1, 8, 8, 3)), ["a", None], ValueError, "classes must hold strings .* got None for label 1"),
+    ],
+)
+def test_samples_and_classes_that_are_none(X, classes, error, message):
+    model = vgg()
+    with pytest.raises(error, match=f"^{message}"):
+        model.load_weights(VGG, X, classes)
+    assert "network_" not in vars(model)
+
+
 @pytest.mark.parametrize("act", ["export_onnx", "export_safetensors"])
 def test_what_is_not_fitted_is_not_exported(tmp_path, act):
     with pytest.raises(NotFittedError):
