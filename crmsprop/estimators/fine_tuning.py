@@ -1,6 +1,8 @@
 """Going on from a fitted network: to new classes, with all of its layers or only the last ones."""
 
-from collections.abc import Callable
+import itertools
+import numbers
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,8 @@ def _picked(freeze: Freeze, layers: tuple[Layer, ...]) -> list[int]:
         return list(range(_n_features(layers)))
     if callable(freeze):
         return [i for i, layer in enumerate(layers) if check_bool("freeze(i, layer)", freeze(i, layer))]
+    if isinstance(freeze, bool) or not isinstance(freeze, numbers.Integral):
+        raise TypeError(f"freeze must be 'features', a number of layers, a function or None, got {freeze!r:.100}")
     return list(range(check_integer("freeze", freeze, 0, len(layers) - 1)))
 
 
@@ -66,11 +70,36 @@ class Unfreeze(Callback):
 
 
 def copy_weights(source: Network, target: Network, but_last: bool) -> None:
-    """Copy every parameter, or all but those of the last layer, from a network of the same layers."""
-    head = f"{len(target.layers) - 1}."
-    for name, view in target.arena.views.items():
-        if not (but_last and name.startswith(head)):
-            view[...] = source.arena.views[name]
+    """Copy every parameter, or all but those of the last layer, from a network of the same layers.
+
+    Layers without parameters, such as Dropout, do not count: the parameters are matched by their order.
+
+    Raises
+    ------
+    ValueError
+        If the layers have other parameters: names the first that differ.
+    """
+    given, wanted = ([*_parameters(network, but_last)] for network in (source, target))
+    for (name, old), (other, new) in itertools.zip_longest(given, wanted, fillvalue=("none", None)):
+        if old is None or new is None or (_kind(name), old.shape) != (_kind(other), new.shape):
+            rule = "the layers must be those of the fit before, but for what has no parameters"
+            raise ValueError(f"{rule}: {_described(other, new)} instead of {_described(name, old)}")
+    for (_, old), (_, new) in zip(given, wanted, strict=True):
+        new[...] = old
+
+
+def _parameters(network: Network, but_last: bool) -> Iterator[tuple[str, Array]]:
+    head = f"{len(network.layers) - 1}."
+    return ((name, view) for name, view in network.arena.views.items() if not (but_last and name.startswith(head)))
+
+
+def _kind(name: str) -> str:
+    """What a parameter is, such as "bias", without the number of its layer."""
+    return name.partition(".")[2]
+
+
+def _described(name: str, view: Array | None) -> str:
+    return "nothing" if view is None else f"{name!r} of shape {view.shape}"
 
 
 class FineTunable(NetworkEstimator):
@@ -97,6 +126,8 @@ class FineTunable(NetworkEstimator):
         statistics, which stay as they are. Where the first layers are frozen, no backward pass goes through them; and
         without augmentation what they make of each sample is computed once and kept, if it takes at most 1 GiB.
 
+        The layers are those of the fit; only what has no parameters, such as dropout, can have been set since.
+
         Parameters
         ----------
         X, y, sample_weight, X_val, y_val, sample_weight_val : array-like
@@ -109,8 +140,8 @@ class FineTunable(NetworkEstimator):
         learning_rate, max_epochs : float and int, or None, default=None
             In place of the estimator's.
         reset_head : bool, default=True
-            Whether the output layer starts anew, for the classes of `y`. False keeps it, and takes only labels that it
-            knows.
+            Whether the output layer starts anew, for what `y` holds: other classes, other columns, or labels that do
+            not exclude each other. False keeps it, and takes only labels that it knows.
 
         Returns
         -------
@@ -163,4 +194,6 @@ class FineTunable(NetworkEstimator):
         X, y = self._check_data(X, y)
         check_finite_in(X, self.network_.dtype)
         X = X if X.dtype == np.uint8 else X.astype(self.network_.dtype, copy=False)
-        return self._training_set(X, y, sample_weight, self._learn_targets), y
+        data = self._training_set(X, y, sample_weight, self._learn_targets)
+        self._fitted_loss = self._chosen_loss()  # a new head can be for another kind of y
+        return data, y

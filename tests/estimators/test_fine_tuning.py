@@ -1,5 +1,6 @@
 """fine_tune: new classes on a fitted network, with the first layers frozen or not."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from crmsprop import CNNClassifier, MLPClassifier, NetworkClassifier, load
+from crmsprop import CNNClassifier, MLPClassifier, MLPRegressor, NetworkClassifier, load
 from crmsprop.augment import Flip
 from crmsprop.callbacks import Checkpoint
 from crmsprop.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU
@@ -187,6 +188,62 @@ def test_what_is_refused_leaves_the_model_as_it_was(fitted, tmp_path, arguments,
     np.testing.assert_array_equal(model.predict_proba(X), before)
     assert model.classes_.tolist() == [0, 1, 2, 3, 4]
     assert model.history_ == fitted.history_
+
+
+@pytest.mark.parametrize("freeze", [[0, 1], 1.0, True])
+def test_what_names_no_layers(fitted, tmp_path, freeze):
+    rule = "freeze must be 'features', a number of layers, a function or None"
+    with pytest.raises(TypeError, match=re.escape(f"{rule}, got {freeze!r}")):
+        again(fitted, tmp_path).fine_tune(*task([0, 1, 2]), freeze=freeze)
+
+
+def test_classes_become_labels_that_do_not_exclude_each_other(fitted, tmp_path):
+    """The new head has a loss of its own: sigmoids, and the mean of their cross-entropies."""
+    X, y = task([0, 1, 2])
+    several = np.stack([y > 0, y > 1], axis=1).astype(int)
+    model = again(fitted, tmp_path).fine_tune(X, several, max_epochs=30, learning_rate=0.01)
+    probabilities = model.predict_proba(X)
+    logits = model.decision_function(X).astype(np.float64)
+    np.testing.assert_allclose(probabilities, 1 / (1 + np.exp(-logits)), atol=1e-6)
+    entropy = -np.log(np.where(several == 1, probabilities, 1 - probabilities).astype(np.float64)).mean()
+    assert model.evaluate(X, several)["loss"] == pytest.approx(entropy, rel=1e-4)
+    assert model.multilabel_
+    assert (model.predict(X) == several).mean() > 0.8
+    assert again(model, tmp_path).predict_proba(X).tobytes() == probabilities.tobytes()
+
+
+def test_numbers_become_counts():
+    X, y = np.linspace(-1, 1, 60)[:, None], np.arange(60.0)
+    model = MLPRegressor((4,), max_epochs=2, random_state=0).fit(X, y / 60)
+    model.set_params(loss="poisson").fine_tune(X, y, freeze=None)
+    np.testing.assert_allclose(model.predict(X), np.exp(model.features(X, -1)[:, 0]), rtol=1e-12)
+
+
+def test_other_dropout_than_in_the_fit():
+    """It is a layer more, and the parameters behind it have other numbers; they are the same ones."""
+    X, y = task([0, 1, 2])
+    model = CNNClassifier((4,), dense_units=(8, 6), dropout=0.0, max_epochs=2, random_state=0).fit(X, y)
+    before = model.predict_proba(X)
+    model.set_params(dropout=0.5).fine_tune(X, y, reset_head=False, learning_rate=0.0, freeze=None)
+    assert sum(isinstance(layer, Dropout) for layer in model.network_.layers) == 2
+    assert model.predict_proba(X).tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"dense_units": (7,)}, r"'4.weight' of shape \(64, 7\) instead of '4.weight' of shape \(64, 8\)"),
+        ({"dense_units": (8, 6)}, r"'7.weight' of shape \(8, 6\) instead of nothing"),
+        ({"dense_units": ()}, r"nothing instead of '4.weight' of shape \(64, 8\)"),
+    ],
+)
+def test_layers_that_have_changed_since_the_fit(changed, message):
+    X, y = task([0, 1, 2])
+    model = CNNClassifier((4,), dense_units=(8,), max_epochs=1, random_state=0).fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match=f"^the layers must be those of the fit before, .*: {message}"):
+        model.set_params(**changed).fine_tune(X, y)
+    assert model.predict_proba(X).tobytes() == before.tobytes()
 
 
 def test_a_checkpoint_is_refused(fitted, tmp_path):
