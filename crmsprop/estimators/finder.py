@@ -87,6 +87,7 @@ def find_learning_rate(
     """
     ramp = _checked_ramp(min_learning_rate, max_learning_rate, steps)
     recorder = _Recorder(ramp.steps, check_real("smoothing", smoothing, "[0, 1)"))
+    _check_callbacks(callbacks)
     network, X = _network_and_its_data(estimator, X, y)
     network.set_params(
         learning_rate=1.0,  # the ramp gives the rates themselves
@@ -150,6 +151,15 @@ def _checked_ramp(min_learning_rate: float, max_learning_rate: float, steps: int
     if first >= last:
         raise ValueError(f"max_learning_rate must be above min_learning_rate, got {last:g} and {first:g}")
     return _Ramp(first, last, check_integer("steps", steps, 2))
+
+
+def _check_callbacks(callbacks: Any) -> None:
+    """TypeError unless `callbacks` is a sequence of callbacks."""
+    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
+        raise TypeError(f"callbacks must be a sequence of Callback, got {shown(callbacks)}")
+    for i, callback in enumerate(callbacks):
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks[{i}] must be a Callback, got {shown(callback)}")
 
 
 def _network_and_its_data(estimator: Any, X: Any, y: Any) -> tuple[NetworkEstimator, Any]:

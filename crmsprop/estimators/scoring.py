@@ -1,7 +1,11 @@
 """A scorer of scikit-learn after each epoch."""
 
 import copy
+import math
+import numbers
 from typing import Any
+
+import numpy as np
 
 from crmsprop.callbacks.monitor import SCORE
 from crmsprop.errors import check_real
@@ -39,4 +43,7 @@ class ValidationScore(Callback):
     def on_epoch_end(self, context: Training) -> None:
         """Judge."""
         score = self._scorer(self._judged, *self._data, **self._weights)
-        context.history[SCORE][-1] = check_real("the score", score, "[-inf, inf]")
+        score = score.item() if isinstance(score, np.ndarray) and score.ndim == 0 else score
+        if isinstance(score, numbers.Real) and math.isnan(score):
+            raise ValueError(f"scoring must give a number, got {score!r} after epoch {context.epoch + 1}")
+        context.history[SCORE][-1] = check_real("the score that scoring gives", score, "[-inf, inf]")

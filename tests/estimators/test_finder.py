@@ -290,7 +290,9 @@ def test_the_suggestion_trains_the_digits_better_than_a_tenth_and_ten_times_of_i
         ({"steps": 1}, ValueError, "steps must be at least 2, got 1"),
         ({"steps": 9.0}, TypeError, "steps must be an integer of at least 2, got 9.0"),
         ({"smoothing": 1.0}, ValueError, r"smoothing must be in \[0, 1\), got 1.0"),
-        ({"callbacks": [print]}, TypeError, r"callbacks\[1\] must be a Callback"),
+        ({"callbacks": [print]}, TypeError, r"callbacks\[0\] must be a Callback, got <built-in function print>"),
+        ({"callbacks": 3}, TypeError, "callbacks must be a sequence of Callback, got 3"),
+        ({"callbacks": "print"}, TypeError, "callbacks must be a sequence of Callback, got 'print'"),
     ],
 )
 def test_wrong_parameters(cases, given, error, message):

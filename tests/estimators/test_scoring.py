@@ -107,8 +107,19 @@ def test_what_is_refused(cases):
         cases.mlp(scoring="f1_macro").fit(X, y)
     with pytest.raises(ValueError, match="scoring must be set where monitor is 'val_score', got None"):
         cases.mlp(early_stopping=True, monitor="val_score").fit(X, y)
-    with pytest.raises(TypeError, match=r"the score must be a number in \[-inf, inf\], got 'good'"):
+    with pytest.raises(TypeError, match=r"the score that scoring gives must be a number in \[-inf, inf\], got 'good'"):
         cases.mlp(scoring=lambda *_: "good", validation_fraction=0.2).fit(X, y)
+    scores = iter([0.5, np.nan])
+    with pytest.raises(ValueError, match="scoring must give a number, got nan after epoch 2"):
+        cases.mlp(scoring=lambda *_: next(scores), validation_fraction=0.2).fit(X, y)
+
+
+def test_a_score_in_an_array_of_no_axes_is_a_number(cases):
+    """As scikit-learn's own searches take it."""
+    X, y = cases.rows()
+    model = cases.mlp(scoring=lambda *_: np.array(0.25), validation_fraction=0.2).fit(X, y)
+    assert model.history_["val_score"] == [0.25] * 3
+    assert {type(score) for score in model.history_["val_score"]} == {float}
 
 
 @pytest.mark.parametrize("callback", [EarlyStopping, ReduceOnPlateau, ModelCheckpoint])
