@@ -39,13 +39,16 @@ class Graph:
     def constant(self, name: str, values: Any) -> str:
         """Add an array of numbers or of text as it is, and return its name."""
         array = np.asarray(values)
-        if array.dtype.kind == "U":
-            text = [str(value).encode() for value in array.ravel()]
-            tensor = self._onnx.helper.make_tensor(name, self._onnx.TensorProto.STRING, array.shape, text)
+        if array.dtype.kind in "UO":
+            # make_tensor goes by an array of NumPy, which takes "\0" off the end of a text.
+            text = [str(value).encode() for value in array.flat]
+            kind = self._onnx.TensorProto.STRING
+            tensor = self._onnx.TensorProto(name=name, dims=array.shape, data_type=kind, string_data=text)
+            self._n_bytes += sum(map(len, text))
         else:
             tensor = self._onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+            self._n_bytes += array.nbytes
         self._constants.append(tensor)
-        self._n_bytes += array.nbytes
         return name
 
     def weight(self, name: str, values: Any) -> str:

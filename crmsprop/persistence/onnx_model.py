@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from crmsprop.errors import check_bool, check_choice, check_real
+from crmsprop.errors import check_bool, check_choice, check_real, shown
 from crmsprop.files import write_file
 from crmsprop.nn import Network
 from crmsprop.persistence.onnx_graph import Array, Graph
@@ -136,18 +136,29 @@ def _labelled(graph: Graph, network: Network, x: str, classes: Any) -> list[Any]
     best = graph.add("ArgMax", x, axis=1, keepdims=0)
     graph.add("Gather", graph.constant("classes", labels), best, output="label")
     graph.add("Softmax", x, axis=1, output="probabilities")
-    kind = "string" if labels.dtype.kind == "U" else labels.dtype.name
+    kind = "string" if labels.dtype.kind in "UO" else labels.dtype.name
     return [graph.value("label", kind, ()), graph.value("probabilities", "float32", network.output_shape)]
 
 
 def _checked_labels(classes: Any) -> Array:
     labels = np.asarray(classes)
+    if labels.dtype.kind == "U" or (labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat)):
+        return _checked_text(labels)
     if labels.dtype.kind == "O":
-        labels = np.asarray(labels.tolist())  # text, or numbers, or what is neither
-    if labels.dtype.kind in "Ub":
+        labels = np.asarray(labels.tolist())  # numbers, or what is none; of text it would take "\0" off the end
+    if labels.dtype.kind == "b":
         return labels
     if labels.dtype.kind == "f":
         return labels.astype(np.float64)
     if labels.dtype.kind in "iu" and int(labels.max(initial=0)) < 2**63:
         return labels.astype(np.int64)
     raise TypeError(f"classes must be text, booleans, floats or integers below 2**63, got {labels!r:.100}")
+
+
+def _checked_text(labels: Array) -> Array:
+    for label in labels.flat:
+        try:
+            str(label).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"classes must be valid Unicode to be exported, got {shown(str(label))}") from error
+    return labels

@@ -131,6 +131,7 @@ def softmax(x):
     [
         (["a", "b", "Ü"], object),
         (np.array(["a", "b", "c"], dtype=object), object),
+        (np.array(["a", "b", "a\0b"], dtype=object), object),
         ([3, 5, 9], np.int64),
         (np.array([-3, 5, 9], np.int8), np.int64),
         (np.array([3, 5, 2**62], np.uint64), np.int64),
@@ -149,6 +150,13 @@ def test_labels_and_probabilities(path, classes, dtype):
     assert label.dtype == dtype
     assert label.tolist() == np.asarray(classes)[raw.argmax(axis=1)].tolist()
     assert len(set(label.tolist())) > 1
+
+
+def test_labels_that_end_in_nothing_are_whole_in_the_file(path):
+    """What onnxruntime makes of them in Python is without it."""
+    export_onnx(disturbed([Dense(2)], (4,)), path, classes=np.array(["a", "a\0"], object))
+    (labels,) = (one for one in onnx.load(path).graph.initializer if one.name == "classes")
+    assert list(labels.string_data) == [b"a", b"a\0"]
 
 
 def test_labels_that_are_true_or_false(path):
@@ -224,6 +232,11 @@ def test_layers_of_ones_own(path, layers):
             {"classes": np.array([1, 2**63], np.uint64)},
             TypeError,
             "classes must be text, booleans, floats or integers below 2**63",
+        ),
+        (
+            {"classes": np.array(["a", "\ud800"])},
+            ValueError,
+            "classes must be valid Unicode to be exported, got '\\ud800'",
         ),
         ({"classes": [None, "a"]}, TypeError, "classes must be text, booleans, floats or integers below 2**63"),
     ],
