@@ -280,7 +280,7 @@ class NetworkEstimator(CallbackSupportMixin, HiddenFeatures):  # type: ignore[mi
         shape = self._sample_shape(X)
         dtype = computing_dtype(self.dtype, X)
         check_finite_in(X, dtype)
-        self._fitted_loss = self._chosen_loss()
+        self._learn_loss()
         self.network_ = self._fresh_network(shape, dtype, seed)
         for name in ("best_epoch_", "_progress"):
             self.__dict__.pop(name, None)

@@ -195,5 +195,5 @@ class FineTunable(NetworkEstimator):
         check_finite_in(X, self.network_.dtype)
         X = X if X.dtype == np.uint8 else X.astype(self.network_.dtype, copy=False)
         data = self._training_set(X, y, sample_weight, self._learn_targets)
-        self._fitted_loss = self._chosen_loss()  # a new head can be for another kind of y
+        self._learn_loss()  # a new head can be for another kind of y
         return data, y

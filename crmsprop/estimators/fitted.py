@@ -23,7 +23,7 @@ from crmsprop.estimators.inputs import (
     rows_of_images,
     validated,
 )
-from crmsprop.estimators.losses import checked_predictions, predicts_alike
+from crmsprop.estimators.losses import check_takes_targets, checked_predictions, predicts_alike
 from crmsprop.estimators.parameters import TrainingParameters
 from crmsprop.estimators.saving import save
 from crmsprop.estimators.summary import summarize
@@ -81,6 +81,12 @@ class FittedNetwork(TrainingParameters):
             rule = "loss must not change without a fit to one that makes something else of the outputs"
             raise ValueError(f"{rule}, got {loss!r:.100} after {self._fitted_loss!r:.100}")
         return loss
+
+    def _learn_loss(self) -> None:
+        """Take the loss that the parameters name for that of the targets that are known by now."""
+        loss = self._chosen_loss()
+        check_takes_targets(loss, several=self._target_kind != "classes")
+        self._fitted_loss = loss
 
     def _data_set(self, X: Array, target: Array, weights: Array | None = None) -> DataSet:
         """Samples as the network sees them; those of weight 0 do not belong."""

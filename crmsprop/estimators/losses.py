@@ -6,7 +6,8 @@ import numpy as np
 
 from crmsprop.errors import check_choice, shown
 from crmsprop.estimators.inputs import Array
-from crmsprop.nn import Loss
+from crmsprop.nn import Loss, SoftmaxCrossEntropy
+from crmsprop.nn.pointwise_losses import PointwiseLoss
 
 
 def check_loss(loss: Any, names: tuple[str, ...]) -> str:
@@ -14,6 +15,15 @@ def check_loss(loss: Any, names: tuple[str, ...]) -> str:
     if isinstance(loss, str):
         return check_choice("loss", loss, names)
     raise TypeError(f"loss must be one of {', '.join(map(repr, names))}, or an instance of a Loss, got {shown(loss)}")
+
+
+def check_takes_targets(loss: Loss, several: bool) -> None:
+    """ValueError where one of our losses is for targets of another kind: a class a sample, or a target an output."""
+    evaluate = type(loss).evaluate
+    if several and evaluate is SoftmaxCrossEntropy.evaluate:
+        raise ValueError(f"loss must take a target for each output where y is not one of classes, got {shown(loss)}")
+    if not several and evaluate is PointwiseLoss.evaluate:
+        raise ValueError(f"loss must take classes where y has one for each sample, got {shown(loss)}")
 
 
 def predicts_alike(loss: Loss, other: Loss) -> bool:

@@ -13,7 +13,7 @@ from crmsprop.estimators.inputs import Array
 from crmsprop.estimators.losses import check_loss
 from crmsprop.estimators.portable import PortableNetwork
 from crmsprop.estimators.targets import numbers_of
-from crmsprop.nn import AbsoluteError, Huber, Loss, PoissonDeviance, SquaredError
+from crmsprop.nn import AbsoluteError, BinaryCrossEntropy, Huber, Loss, PoissonDeviance, SquaredError
 from crmsprop.training import Plan
 
 LOSSES = ("squared_error", "absolute_error", "huber", "poisson")
@@ -109,6 +109,8 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
             raise ValueError(f"y must be finite in {dtype}, which the network computes in, got {largest}")
         if self._has_log_link() and (largest == 0 or y.min(initial=0) < 0):
             raise ValueError(f"y must be at least 0, and not always 0, where loss is 'poisson', got {y!r:.100}")
+        if isinstance(self.loss, BinaryCrossEntropy) and not 0 <= y.min(initial=0) <= y.max(initial=0) <= 1:
+            raise ValueError(f"y must be in [0, 1] where loss is {self.loss!r:.100}, got {y.min()} to {y.max()}")
         return np.ascontiguousarray(y.reshape(len(y), width), dtype)
 
     def _is_column(self) -> bool:

@@ -19,6 +19,7 @@ from crmsprop.augment import Mixup
 from crmsprop.callbacks import Callback, Checkpoint
 from crmsprop.errors import FileFormatError
 from crmsprop.nn import (
+    AbsoluteError,
     BatchResult,
     BinaryCrossEntropy,
     Huber,
@@ -277,3 +278,36 @@ def test_onnx_has_no_predict_of_ones_own(cases, tmp_path):
     with pytest.raises(TypeError, match=r"loss must predict as crmsprop's own do to be exported, got Focal\("):
         cases.mlp(loss=Focal()).fit(X, y).export_onnx(tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), AbsoluteError(), PoissonDeviance(), BinaryCrossEntropy()])
+def test_a_loss_of_ours_for_a_target_an_output_is_not_one_of_classes(cases, loss):
+    X, y = cases.rows()
+    with pytest.raises(
+        ValueError, match=f"^loss must take classes where y has one for each sample, got {type(loss).__name__}"
+    ):
+        cases.mlp(loss=loss).fit(X, y)
+
+
+def test_a_loss_of_classes_is_not_one_of_a_target_an_output(cases):
+    rule = "^loss must take a target for each output where y is not one of classes, got SoftmaxCrossEntropy"
+    with pytest.raises(ValueError, match=rule):
+        cases.regressor(loss=SoftmaxCrossEntropy()).fit(*cases.numbers())
+    with pytest.raises(ValueError, match=rule):
+        cases.mlp(loss=SoftmaxCrossEntropy()).fit(*cases.labels())
+    model = cases.mlp().fit(*cases.rows())
+    with pytest.raises(ValueError, match=rule):
+        model.set_params(loss=SoftmaxCrossEntropy()).fine_tune(*cases.labels())
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, 5.0])
+def test_shares_are_between_0_and_1(cases, wrong):
+    """Beyond them the cross-entropy has no lowest value: the output would grow for ever."""
+    X, y = cases.rows()
+    model = cases.regressor(loss=BinaryCrossEntropy()).fit(X, y / 2)
+    shares = np.where(y == 1, wrong, y / 2)
+    for call in (cases.regressor(loss=BinaryCrossEntropy()).fit, model.partial_fit, model.evaluate):
+        with pytest.raises(ValueError, match=r"^y must be in \[0, 1\] where loss is BinaryCrossEntropy.*, got "):
+            call(X, shares)
+    with pytest.raises(ValueError, match=r"^y_val must be in \[0, 1\]"):
+        model.fit(X, y / 2, X_val=X, y_val=shares)
