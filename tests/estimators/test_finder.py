@@ -287,6 +287,11 @@ def test_the_suggestion_trains_the_digits_better_than_a_tenth_and_ten_times_of_i
             ValueError,
             "max_learning_rate must be above min_learning_rate, got 1 and 1",
         ),
+        (
+            {"min_learning_rate": 1.0, "max_learning_rate": 1 + 1e-15},
+            ValueError,
+            r"max_learning_rate must be above min_learning_rate by so much that 100 rates differ, got 1.0\d+ and 1.0",
+        ),
         ({"steps": 1}, ValueError, "steps must be at least 2, got 1"),
         ({"steps": 9.0}, TypeError, "steps must be an integer of at least 2, got 9.0"),
         ({"smoothing": 1.0}, ValueError, r"smoothing must be in \[0, 1\), got 1.0"),
