@@ -17,6 +17,7 @@ from crmsprop.augment import (
     Translation,
     Zoom,
 )
+from crmsprop.cli.hints import did_you_mean
 
 OPERATIONS: dict[str, type[Operation]] = {
     known.__name__.lower(): known
@@ -46,7 +47,8 @@ def parse_augmentation(text: str) -> Augmentation | None:
 def _parse_term(text: str) -> Operation:
     name, _, rest = text.partition(":")
     if name not in OPERATIONS:
-        raise argparse.ArgumentTypeError(f"must be made of {', '.join(OPERATIONS)}, got {text!r}")
+        hint = did_you_mean(name, ["none", *OPERATIONS])
+        raise argparse.ArgumentTypeError(f"must be made of {', '.join(OPERATIONS)}, got {text!r}{hint}")
     known = OPERATIONS[name]
     values = _parse_values(rest, [item.name for item in fields(known) if not item.kw_only])
     missing = [item.name for item in fields(known) if item.default is MISSING and item.name not in values]

@@ -1,13 +1,16 @@
 """The options that say what to train on, and the data that they stand for."""
 
 import argparse
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from crmsprop.cli.folders import read_folder, read_folder_part, read_whole_folder
+from crmsprop.cli.hints import did_you_mean
 from crmsprop.cli.npz import read_npz, read_whole_npz
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.targets import CLASSES, Targets
@@ -28,6 +31,10 @@ class Data(NamedTuple):
     y, y_test : ndarray of shape (n,) or (n, n_outputs)
     targets : Targets
         What y holds.
+    watching : int
+        Samples of X that watch the training, and do not train.
+    example : Path or None
+        A picture of the test data, where these are pictures.
     """
 
     name: str
@@ -36,6 +43,8 @@ class Data(NamedTuple):
     X_test: Array
     y_test: Array
     targets: Targets = CLASSES
+    watching: int = 0
+    example: Path | None = None
 
     @property
     def holds_images(self) -> bool:
@@ -43,12 +52,13 @@ class Data(NamedTuple):
         return self.X.ndim > 2
 
     def describe(self) -> str:
-        """Return one line: how many samples of what shape, and what is to be told of them."""
+        """Return one line: samples of what shape, what is to be told of them, and how many there are for what."""
         shape = " x ".join(str(size) for size in self.X.shape[1:])
         kind = "images" if self.holds_images else "rows"
-        counts = f"{len(self.X):,} training and {len(self.X_test):,} test {kind}"
+        watching = f", {self.watching:,} to watch the training" if self.watching else ""
+        counts = f"{len(self.X) - self.watching:,} to train on{watching}, {len(self.X_test):,} to test"
         scale = "" if self.holds_images or self.X.dtype != np.uint8 else " (not scaled: rows are taken as they are)"
-        return f"{self.name}: {counts} of {shape} {self.X.dtype}{scale}, {self.targets.count(self.y)}"
+        return f"{self.name}: {kind} of {shape} {self.X.dtype}{scale}, {self.targets.count(self.y)}: {counts}"
 
 
 class Labelled(NamedTuple):
@@ -88,12 +98,13 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--image-shape",
         dest="shape_of_rows",
-        type=int,
+        type=_sizes,
+        action=_Sizes,
         nargs="+",
         metavar="N",
-        help="height, width and perhaps channels: what the pictures in FOLDER are resized to, whatever their "
-        "proportions (default: the size that all of them have, or that the model takes); or what the rows of FILE.npz "
-        "hold (default: rows are rows)",
+        help="height, width and perhaps channels, as 64 64 or 64x64: what the pictures in FOLDER are resized to, "
+        "whatever their proportions (default: the size that all of them have, or that the model takes); or what the "
+        "rows of FILE.npz hold (default: rows are rows)",
     )
     group.add_argument(
         "--data-home",
@@ -108,6 +119,23 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="fail, rather than download CIFAR-10 (170 MB) where it is missing (default: download it)",
     )
+
+
+class _Sizes(argparse.Action):
+    """Takes what the words behind an option say as one list."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        setattr(namespace, self.dest, [size for word in values for size in word])
+
+
+def _sizes(text: str) -> list[int]:
+    """Return the whole numbers in a word, such as 64 or 64x64."""
+    try:
+        return [int(part) for part in re.split("[x,]", text)]
+    except ValueError:
+        rule = f"must be whole numbers, such as 64 64 or 64x64, got {text!r}"
+        hint = ": a file that is no part of it goes before the options" if text and Path(text).exists() else ""
+        raise argparse.ArgumentTypeError(rule + hint) from None
 
 
 def add_part_option(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +161,7 @@ def load_part(
     """
     if options.part == "all" and options.data.endswith(".npz"):
         _check_flags(options)
-        X, y = read_whole_npz(Path(options.data), targets)
+        X, y = read_whole_npz(_existing(options.data), targets)
         return Labelled(options.data, "all", _as_images(X, options.shape_of_rows), y)
     if _is_folder(options.data):
         _check_flags(options)
@@ -169,16 +197,40 @@ def load_data(
     name: str = options.data
     _check_flags(options)
     if _is_folder(name):
-        return Data(name, *_flat(read_folder(options, targets, image_shape)), targets)
+        split, example = read_folder(options, targets, image_shape)
+        return Data(name, *_flat(split), targets, example=example)
     if name in NAMED:
         train, test = NAMED[name](options)
     elif name.endswith(".npz"):
-        train, test = read_npz(Path(name), targets)
+        train, test = read_npz(_existing(name), targets)
     else:
-        kinds = f"{', '.join(NAMED)}, a folder with a folder of pictures for each class, or the path of an .npz file"
-        raise UsageError(f"--data must be {kinds}, got {name!r}")
+        raise _no_data(name)
     X, X_test = (_as_images(part[0], options.shape_of_rows) for part in (train, test))
     return Data(name, X, train[1], X_test, test[1], targets)
+
+
+def _existing(name: str) -> Path:
+    """Return the path of a file; UsageError where there is none."""
+    path = Path(name)
+    if not path.exists():
+        raise _no_data(name)
+    return path
+
+
+def _no_data(name: str) -> UsageError:
+    """Return the error about a name that stands for no data, with one that may be meant."""
+    kinds = f"{', '.join(NAMED)}, a folder with a folder of pictures for each class, or the path of an .npz file"
+    path = Path(name)
+    if path.exists():
+        return UsageError(f"--data must be {kinds}, got the file {name!r}, which is none of them")
+    hint = did_you_mean(name, [*NAMED, *_data_beside(path)])
+    return UsageError(f"--data must be {kinds}, got {name!r}, which does not exist{hint}")
+
+
+def _data_beside(path: Path) -> Iterator[str]:
+    """Yield what could be data where a path leads to nothing."""
+    with suppress(OSError):
+        yield from (str(other) for other in path.parent.iterdir() if other.is_dir() or other.suffix == ".npz")
 
 
 def _is_folder(name: str) -> bool:
@@ -214,7 +266,7 @@ def _cifar10(options: argparse.Namespace) -> Split:
 NAMED: dict[str, Callable[[argparse.Namespace], Split]] = {"digits": _digits, "cifar10": _cifar10}
 
 
-def _as_images(X: Array, shape: list[int] | None) -> Array:
+def _as_images(X: Array, shape: Sequence[int] | None) -> Array:
     """Return rows as images of `shape`, unless that is None."""
     if shape is None:
         return X

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from crmsprop.cli.agreement import check_labels, check_samples
 from crmsprop.cli.assessing import Assessment, assess, table
 from crmsprop.cli.data import Labelled, add_data_options, add_part_option, load_part
 from crmsprop.cli.options import add_training_options, given_parameters
@@ -31,11 +32,11 @@ EXAMPLES = """\
 examples:
   crmsprop evaluate crmsprop-run/model.crms
       On the test part of the digits, as "crmsprop train" does.
-  crmsprop evaluate --data cifar10 --confusion mistakes.png model.crms
+  crmsprop evaluate model.crms --data cifar10 --confusion mistakes.png
       On the test part of CIFAR-10, with a picture of what is taken for what.
-  crmsprop evaluate --data photos/new --part all model.crms
+  crmsprop evaluate model.crms --data photos/new --part all
       On all pictures in a folder with a folder for each class.
-  crmsprop evaluate --data new.npz --part all model.crms
+  crmsprop evaluate model.crms --data new.npz --part all
       On all samples of a file by numpy.savez("new.npz", X=images, y=labels).
 """
 
@@ -45,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "evaluate",
         help="test a trained model",
-        usage="crmsprop evaluate [OPTION ...] MODEL",
+        usage="crmsprop evaluate MODEL [OPTION ...]",
         description=DESCRIPTION,
         epilog=EXAMPLES,
     )
@@ -82,6 +83,8 @@ def run(options: argparse.Namespace) -> int:
     if options.confusion is not None:
         _check_confusion(options.confusion, model)
     data = load_part(options, targets_of(model), model.image_shape_)
+    check_samples(data.name, data.X, model, "give --data with samples such as it was trained on")
+    check_labels(data.name, data.y, model, "give --data with its classes; crmsprop fine-tune teaches it others")
     found = assess(model, data, options.quiet)
     if options.confusion is not None:
         _draw(options.confusion, model, data, found)

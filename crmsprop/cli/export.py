@@ -23,9 +23,9 @@ safetensors  the weights alone, named and laid out as in torch: for
 
 EXAMPLES = """\
 examples:
-  crmsprop export --to onnx crmsprop-run/model.crms
+  crmsprop export crmsprop-run/model.crms --to onnx
       Writes crmsprop-run/model.onnx.
-  crmsprop export --to safetensors --output weights.safetensors model.crms
+  crmsprop export model.crms --to safetensors --output weights.safetensors
       The weights alone.
 """
 
@@ -48,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "export",
         help="write a trained model for other programs",
-        usage=f"crmsprop export --to {'|'.join(FORMATS)} [OPTION ...] MODEL",
+        usage=f"crmsprop export MODEL --to {'|'.join(FORMATS)} [OPTION ...]",
         description=DESCRIPTION,
         epilog=EXAMPLES,
     )

@@ -3,8 +3,10 @@
 import argparse
 from typing import Any
 
-from crmsprop.cli.data import add_data_options, load_data
+from crmsprop.cli.agreement import check_labels, check_samples
+from crmsprop.cli.data import Data, add_data_options, load_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
+from crmsprop.cli.models import Job, watched
 from crmsprop.cli.options import add_freezing_options, add_training_options, given_parameters
 from crmsprop.cli.output import add_output_options, output_folder, written_results
 from crmsprop.cli.saved import add_model_argument, load_model
@@ -22,13 +24,13 @@ model was trained with, unless an option says otherwise.
 
 EXAMPLES = """\
 examples:
-  crmsprop fine-tune --data pets.npz crmsprop-run/model.crms
+  crmsprop fine-tune crmsprop-run/model.crms --data pets.npz
       A new output layer for the classes of pets.npz, on the features of the model.
-  crmsprop fine-tune --data pets crmsprop-run/model.crms
+  crmsprop fine-tune crmsprop-run/model.crms --data pets
       The same with pictures, pets/cat/1.jpg; they are resized to what the model takes.
-  crmsprop fine-tune --data pets.npz --unfreeze-after 5 --epochs 20 model.crms
+  crmsprop fine-tune model.crms --data pets.npz --unfreeze-after 5 --epochs 20
       From the sixth epoch on all layers learn.
-  crmsprop fine-tune --data more.npz --freeze none --keep-head --learning-rate 1e-4 model.crms
+  crmsprop fine-tune model.crms --data more.npz --freeze none --keep-head --learning-rate 1e-4
       More images of the same classes, for all layers.
 """
 
@@ -38,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "fine-tune",
         help="go on from a trained model with other data",
-        usage="crmsprop fine-tune [OPTION ...] MODEL",
+        usage="crmsprop fine-tune MODEL [OPTION ...]",
         description=DESCRIPTION,
         epilog=EXAMPLES,
     )
@@ -66,10 +68,19 @@ def run(options: argparse.Namespace) -> int:
     require_matplotlib()
     model = load_model(options.file).set_params(**given_parameters(options))
     data = load_data(options, targets_of(model), model.image_shape_)
+    _check_data(data, model, options)
     with output_folder(options.output, "crmsprop-fine-tuned") as folder:
         how = {"freeze": options.freeze, "unfreeze_after": options.unfreeze_after, "reset_head": not options.keep_head}
-        interrupted = watched_fit(model, lambda: model.fine_tune(data.X, data.y, **how), data, options.quiet)
+        shown = watched(data, Job(model, {"X": data.X}))
+        interrupted = watched_fit(model, lambda: model.fine_tune(data.X, data.y, **how), shown, options.quiet)
         with written_results(folder, model):
             score = model.evaluate(data.X_test, data.y_test)
-    print_results(model, score, len(data.X_test), folder, options.quiet)
+    print_results(model, score, data, folder, options)
     return report_interruption(model, folder) if interrupted else 0
+
+
+def _check_data(data: Data, model: Any, options: argparse.Namespace) -> None:
+    """Refuse what the model cannot learn, before the time is spent."""
+    check_samples(data.name, data.X, model, "give --data with samples such as it was trained on")
+    if options.keep_head:
+        check_labels(data.name, data.y, model, "leave out --keep-head, for a new output layer that learns them")

@@ -1,5 +1,6 @@
 """A training as the commands show it: a fit that is watched, its results, and what Ctrl-C leaves of them."""
 
+import argparse
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -7,11 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from crmsprop.callbacks import Callback, ProgressBar
+from crmsprop.callbacks import Callback, EpochPrinter, ProgressBar
 from crmsprop.cli.announcement import Announcement
 from crmsprop.cli.data import Data
+from crmsprop.cli.next_step import search_of_rate, use_of_model
+from crmsprop.cli.progress import bars
 from crmsprop.cli.report import history_table, result_lines, training_line
-from crmsprop.cli.terminal import show
+from crmsprop.cli.terminal import show, warn
+from crmsprop.cli.verdict import doubt
 from crmsprop.errors import TrainingInterruptedWarning
 
 #: The exit status after Ctrl-C.
@@ -21,7 +25,7 @@ INTERRUPTED = 130
 def watched_fit(
     estimator: Any, fit: Callable[[], object], data: Data, quiet: bool, more: Iterable[Callback] = ()
 ) -> bool:
-    """Fit an estimator, with a bar and a line for each epoch unless `quiet`.
+    """Fit an estimator, with a bar, if tqdm is installed, and a line for each epoch unless `quiet`.
 
     Parameters
     ----------
@@ -46,7 +50,8 @@ def watched_fit(
         If Ctrl-C left no whole epoch.
     """
     progress = ProgressBar()
-    shown = [] if quiet else [progress, Announcement(data)]
+    epochs = EpochPrinter(lambda line: show(line, sys.stderr)) if bars() is None else progress
+    shown = [] if quiet else [epochs, Announcement(data)]
     estimator.set_params(callbacks=[*shown, *more])
     try:
         with warnings.catch_warnings():
@@ -64,20 +69,35 @@ def watched_fit(
 def print_results(
     estimator: Any,
     score: Mapping[str, float],
-    n_samples: int,
+    data: Data,
     folder: Path,
-    quiet: bool,
+    options: argparse.Namespace,
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Print how the training went, unless `quiet`, how it did on the test data, and where everything is.
+    """Print how the training went, how it did on the test data, where everything is, and what to do next.
 
-    `more` says what the files are that are there beside those of a training.
+    Parameters
+    ----------
+    estimator : estimator
+    score : mapping of str to float
+        On the test data.
+    data : Data
+    folder : Path
+        Of the run.
+    options : argparse.Namespace
+        Whether to be quiet: then there is only the result, and what is wrong with it.
+    more : mapping of str to str
+        What the files are that are there beside those of a training.
     """
-    if not quiet:
+    if not options.quiet:
         if not (sys.stdout.isatty() and sys.stderr.isatty()):  # there its lines were shown, an epoch each
             show(history_table(estimator.history_))
         show(training_line(estimator))
-    show(result_lines(score, n_samples, folder, more))
+    show(result_lines(score, len(data.X_test), folder, more))
+    if problem := doubt(estimator, score, data, search_of_rate(options)):
+        warn(problem)
+    elif not options.quiet:
+        show(f"then: {use_of_model(folder, data, options)}")
 
 
 def report_interruption(estimator: Any, folder: Path, way_on: str = "") -> int:

@@ -1,13 +1,16 @@
 """A data set of the user's own, from a folder of pictures."""
 
 import argparse
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from crmsprop.cli.parser import UsageError
-from crmsprop.cli.progress import progress, say
+from crmsprop.cli.progress import progress
 from crmsprop.cli.targets import CLASSES, Targets
+from crmsprop.cli.terminal import show
 from crmsprop.datasets.folder_listing import Listing, list_parts, skipped
 from crmsprop.datasets.image_folder import common_shape, read_parts
 
@@ -20,8 +23,8 @@ NONE = Listing([], [], [])
 
 def read_folder(
     options: argparse.Namespace, targets: Targets, image_shape: tuple[int, ...] | None
-) -> tuple[Pair, Pair]:
-    """Return training and test data from the folder that --data names.
+) -> tuple[tuple[Pair, Pair], Path]:
+    """Return training and test data from the folder that --data names, and the path of a picture to test with.
 
     Parameters
     ----------
@@ -38,7 +41,8 @@ def read_folder(
     FileFormatError, ValueError, MemoryError, OSError, MissingExtraError
         As `load_image_folder`.
     """
-    return _read(*_listed(options, targets), options, _wanted(options, image_shape))
+    train, test = _listed(options, targets)
+    return _read(train, test, options, _wanted(options, image_shape)), test.paths[0]
 
 
 def read_folder_part(options: argparse.Namespace, targets: Targets, image_shape: tuple[int, ...] | None) -> Pair:
@@ -85,6 +89,6 @@ def _read(
     train: Listing, test: Listing, options: argparse.Namespace, shape: tuple[int, ...] | None
 ) -> tuple[Pair, Pair]:
     if others := train.others + test.others:
-        say(skipped(others), options.quiet)
+        show(skipped(others), sys.stderr)  # whatever else is to be quiet: fewer pictures make another model
     with progress(len(train.paths) + len(test.paths), "picture", options.quiet) as advance:
         return read_parts(train, test, shape, advance)

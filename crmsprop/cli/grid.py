@@ -10,12 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import ParameterSampler
 
-from crmsprop.cli.options import NETWORK, TRAINING, Option
+from crmsprop.cli.hints import did_you_mean
+from crmsprop.cli.options import NETWORK, TRAINING, Option, flag_of
 from crmsprop.cli.parser import UsageError
 from crmsprop.errors import check_integer
 
 #: The number of threads changes no result.
 SEARCHABLE = {option.parameter: option for option in (*NETWORK, *TRAINING) if option.parameter != "n_threads"}
+
+#: The same by the names of the options too, without the dashes in front: "epochs" is max_epochs.
+NAMES = {**SEARCHABLE, **{flag_of(name).removeprefix("--"): option for name, option in SEARCHABLE.items()}}
 
 #: What a value has to be, where its parser does not say so itself.
 KINDS: dict[Any, str] = {int: "an integer", float: "a number", bool: "yes or no"}
@@ -69,7 +73,7 @@ Grid = dict[str, Sequence[Value] | Range]
 
 
 def parse_param(text: str) -> tuple[str, Sequence[Value] | Range]:
-    """Return the parameter that `text` names, and its values.
+    """Return the parameter that `text` names, itself or by its option, and its values.
 
     Raises
     ------
@@ -77,9 +81,14 @@ def parse_param(text: str) -> tuple[str, Sequence[Value] | Range]:
         If it names none, or a value is none of it.
     """
     name, equals, rest = (part.strip() for part in text.partition("="))
-    if not equals or name not in SEARCHABLE:
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE,... with {', '.join(SEARCHABLE)} as NAME, got {text!r}")
-    option = SEARCHABLE[name]
+    if not equals:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE,..., such as rho=0.8,0.9, got {text!r}")
+    if name not in NAMES:
+        hint = did_you_mean(name, SEARCHABLE)
+        rule = "must begin with the name of a parameter" if hint else f"must have {', '.join(SEARCHABLE)} as NAME"
+        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}{hint}")
+    option = NAMES[name]
+    name = option.parameter
     if option.type in (int, float) and not option.many and (match := RANGE.fullmatch(rest)):
         return name, _range(option, **match.groupdict())
     values = [Value(words, _value(words, option)) for words in _split(rest, option)]

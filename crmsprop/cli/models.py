@@ -1,6 +1,7 @@
 """From options and data to an estimator that is ready to be fitted."""
 
 import argparse
+import math
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ class Job(NamedTuple):
     """An estimator, and the arguments of its ``fit``."""
 
     estimator: Any
-    fit: dict[str, Any]
+    fit: Mapping[str, Any]
 
 
 def make_job(options: argparse.Namespace, data: Data, searched: Collection[str] = ()) -> Job:
@@ -42,6 +43,17 @@ def make_job(options: argparse.Namespace, data: Data, searched: Collection[str] 
         return Job(estimator, {"X": data.X, "y": data.y})
     fraction = check_real("validation_fraction", parameters["validation_fraction"], "(0, 1)")
     return Job(estimator, split_last(data.X, data.y, fraction))
+
+
+def watched(data: Data, job: Job) -> Data:
+    """Return the data with the number of samples that watch the training, as `fit` will hold them out."""
+    if "X_val" in job.fit:
+        return data._replace(watching=len(job.fit["X_val"]))
+    fraction = job.estimator.validation_fraction
+    if fraction is None and _watches_validation(job.estimator.get_params(deep=False)):
+        fraction = 0.1
+    valid = fraction is not None and 0 < fraction < 1  # or fit will refuse it
+    return data._replace(watching=math.ceil(fraction * len(job.fit["X"])) if valid else 0)
 
 
 def model_name(options: argparse.Namespace, data: Data) -> str:

@@ -4,6 +4,8 @@ import argparse
 import shutil
 from typing import Any, NoReturn
 
+from crmsprop.cli.hints import did_you_mean
+
 
 class UsageError(ValueError):
     """The command line itself is wrong."""
@@ -26,3 +28,18 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
         raise UsageError(f'{message} (see "{self.prog} --help")')
+
+    def flags(self) -> dict[str, str]:
+        """Return the options by their own names, without dashes in front, and by those of what they set."""
+        found = {flag.strip("-"): flag for flag in self._option_string_actions}
+        for flag, action in self._option_string_actions.items():
+            found.setdefault(action.dest, flag)
+        return found
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Raise ArgumentError for what is none of the choices, with the one that may be meant."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += did_you_mean(str(value), map(str, action.choices or ()))
+            raise

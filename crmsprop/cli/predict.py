@@ -33,9 +33,9 @@ EXAMPLES = """\
 examples:
   crmsprop predict crmsprop-run/model.crms cat.png dog.jpg
       Two pictures.
-  crmsprop predict --top 1 model.crms photos/*.jpg
+  crmsprop predict model.crms photos/*.jpg --top 1
       Only the most probable class of each.
-  crmsprop predict --csv model.crms new.npz > predictions.csv
+  crmsprop predict model.crms new.npz --csv > predictions.csv
       The samples in the array X of new.npz, as CSV with all digits.
 """
 
@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "predict",
         help="predict the classes of pictures and arrays, or their numbers",
-        usage="crmsprop predict [OPTION ...] MODEL FILE [FILE ...]",
+        usage="crmsprop predict MODEL FILE [FILE ...] [OPTION ...]",
         description=DESCRIPTION,
         epilog=EXAMPLES,
     )

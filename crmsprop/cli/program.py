@@ -1,11 +1,15 @@
 """The whole command line. Each command is a file with ``add_parser(subparsers)`` and ``run(options) -> int``."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from crmsprop.cli import evaluate, export, find_lr, fine_tune, predict, summary, train, tune
+from crmsprop.cli.data import NAMED
+from crmsprop.cli.hints import closest
 from crmsprop.cli.options import with_flags
 from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.cli.resuming import with_stored_arguments
@@ -98,15 +102,39 @@ def make_parser() -> Parser:
     return parser
 
 
+def _commands(parser: Parser) -> dict[str, Parser]:
+    """Return the parsers of the commands by their names."""
+    found: dict[str, Parser] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found.update(action.choices)
+    return found
+
+
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options, those of the run that is resumed among them."""
     options, unknown = make_parser().parse_known_args(arguments)
     if unknown:
-        raise UsageError(f'unknown {" ".join(unknown)} (see "crmsprop {options.command} --help")')
+        raise _unknown(options.command, unknown)
     if getattr(options, "resume", None) is not None:
         return _resumed(options, with_stored_arguments(options, arguments))
     options.arguments = list(arguments)
     return options
+
+
+def _unknown(command: str, arguments: Sequence[str]) -> UsageError:
+    """Return the error about arguments that a command does not know, with what may be meant by the first of them."""
+    flags = {name: parser.flags() for name, parser in _commands(make_parser()).items()}
+    first = next((one for one in arguments if one.startswith("-")), arguments[0]).partition("=")[0]
+    having = [name for name in flags if first in flags[name].values()]
+    hint = ""
+    if having:
+        hint = f": it is an option of {', '.join(having)}"
+    elif first.startswith("-") and (found := closest(first, flags[command])):
+        hint = f": did you mean {flags[command][found]}?"
+    elif first and "data" in flags[command] and (first in NAMED or Path(first).exists()):
+        hint = f": did you mean --data {first}?"
+    return UsageError(f'unknown {" ".join(arguments)}{hint} (see "crmsprop {command} --help")')
 
 
 def _resumed(given: argparse.Namespace, arguments: Sequence[str]) -> argparse.Namespace:
@@ -133,4 +161,10 @@ def _fail(message: str, code: int) -> int:
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    return with_flags(" ".join(str(error).split())) or type(error).__name__
+    message = with_flags(" ".join(str(error).split())) or type(error).__name__
+    return _with_this_python(message) if isinstance(error, MissingExtraError) else message
+
+
+def _with_this_python(message: str) -> str:
+    """Return what to install as a command that works here: the ``pip`` of the shell may be that of another Python."""
+    return message.replace(": pip install ", f": {shlex.quote(sys.executable)} -m pip install ")

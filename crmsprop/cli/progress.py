@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from crmsprop.cli.terminal import harmless
-from crmsprop.errors import require_extra
+from crmsprop.cli.terminal import harmless, show
+from crmsprop.errors import MissingExtraError, require_extra
 
 #: Seconds before a bar shows: what is over by then needs none.
 DELAY = 0.5
@@ -13,7 +14,7 @@ DELAY = 0.5
 
 @contextmanager
 def progress(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int], object]]:
-    """Show a bar while the block runs, if standard error is a terminal.
+    """Show a bar while the block runs, if standard error is a terminal and tqdm is installed.
 
     Parameters
     ----------
@@ -22,23 +23,18 @@ def progress(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int], obj
     unit : str
         Of what.
     quiet : bool
-        Whether to show nothing in any case; then tqdm is not needed.
+        Whether to show nothing in any case.
 
     Yields
     ------
     callable
         Takes how much was done since the last call.
-
-    Raises
-    ------
-    MissingExtraError
-        If tqdm is not installed.
     """
-    if quiet:
+    bar_of = None if quiet else bars()
+    if bar_of is None:
         yield lambda done: None
         return
-    tqdm = require_extra("tqdm", "the progress bar", "cli").tqdm
-    with tqdm(
+    with bar_of(
         total=total, unit=unit, leave=False, dynamic_ncols=True, delay=DELAY, file=sys.stderr, disable=None
     ) as bar:
         yield bar.update
@@ -46,9 +42,21 @@ def progress(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int], obj
 
 def say(line: str, quiet: bool) -> None:
     """Write a line to standard error, above the bar where there is one; nothing if `quiet`."""
-    if not quiet:
-        require_extra("tqdm", "the progress bar", "cli").tqdm.write(harmless(line), file=sys.stderr)
+    if quiet:
+        return
+    if (bar_of := bars()) is None:
+        show(line, sys.stderr)
+    else:
+        bar_of.write(harmless(line), file=sys.stderr)
         sys.stderr.flush()
+
+
+def bars() -> Any:
+    """Return tqdm's bar; None where it is not installed, since nothing but the bar is lost."""
+    try:
+        return require_extra("tqdm", "the progress bar", "cli").tqdm
+    except MissingExtraError:
+        return None
 
 
 def duration(seconds: float) -> str:

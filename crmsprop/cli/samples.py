@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crmsprop.cli.agreement import check_samples
 from crmsprop.cli.npy import Array, read_npy
 from crmsprop.cli.npz import read_arrays
 from crmsprop.cli.parser import UsageError
@@ -53,8 +54,11 @@ def read_samples(path: Path, model: Any, resize: bool, scale: float | None) -> S
     OSError
         If the file cannot be read.
     """
+    if path.is_dir():
+        raise FileFormatError(f"{path} must be a file, got a folder: give the files in it, such as {path}/*")
     if path.suffix.lower() in (".npy", ".npz"):
         X = _checked(path, read_npy(path) if path.suffix.lower() == ".npy" else _read_npz(path))
+        check_samples(str(path), X, model, "give samples such as it was trained on")
         return Samples([f"{path}[{i}]" for i in range(len(X))], X)
     _check_takes_pictures(path, model, scale)
     if not resize:

@@ -5,6 +5,7 @@ import re
 from dataclasses import MISSING, Field, fields
 from typing import Any, get_origin
 
+from crmsprop.cli.hints import did_you_mean
 from crmsprop.schedules import (
     CosineAnnealing,
     ExponentialDecay,
@@ -82,7 +83,8 @@ def _parse_term(text: str) -> Schedule | None:
     if name == "constant" and not rest:
         return None
     if name not in SCHEDULES:
-        raise argparse.ArgumentTypeError(f"must be made of {WORDS}, got {text!r}")
+        hint = did_you_mean(name, ["constant", *SCHEDULES])
+        raise argparse.ArgumentTypeError(f"must be made of {WORDS}, got {text!r}{hint}")
     known = {item.name: item for item in fields(SCHEDULES[name])}
     given = _given(rest)
     missing = [item.name for item in known.values() if item.default is MISSING and item.name not in given]

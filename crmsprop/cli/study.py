@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from crmsprop.cli.data import Data
 from crmsprop.cli.grid import Candidate, Grid, all_candidates, drawn_candidates, in_words, make_grid, values_of
+from crmsprop.cli.hints import did_you_mean
 from crmsprop.cli.models import make_job, model_name
 from crmsprop.cli.options import with_flags
 from crmsprop.cli.parser import UsageError
@@ -138,8 +139,7 @@ def _splits(n_splits: int, y: Array, seed: int) -> StratifiedKFold:
 
 def _scorer(estimator: Any, scoring: str) -> Scorer:
     if scoring not in get_scorer_names():
-        raise UsageError(
-            f"--scoring must name a scorer of scikit-learn, such as accuracy, f1_macro or neg_log_loss, got {scoring!r}"
-        )
+        rule = "--scoring must name a scorer of scikit-learn, such as accuracy, f1_macro or neg_log_loss"
+        raise UsageError(f"{rule}, got {scoring!r}{did_you_mean(scoring, get_scorer_names())}")
     scorer: Scorer = check_scoring(estimator, scoring=scoring)
     return scorer

@@ -28,6 +28,11 @@ def show(text: str, file: TextIO | None = None) -> None:
     _write(harmless(text), sys.stdout if file is None else file)
 
 
+def warn(line: str) -> None:
+    """Print a warning on standard error, whatever is to be quiet."""
+    show(f"crmsprop: warning: {line}", sys.stderr)
+
+
 def hand_on(text: str) -> None:
     """Print text for other programs on standard output: exactly, unless that is a terminal, for which see `show`."""
     _write(harmless(text) if sys.stdout.isatty() else text, sys.stdout)

@@ -7,7 +7,7 @@ from typing import Any
 
 from crmsprop.cli.data import add_data_options, load_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
-from crmsprop.cli.models import make_job
+from crmsprop.cli.models import make_job, watched
 from crmsprop.cli.options import add_network_options, add_training_options
 from crmsprop.cli.output import FILES, add_output_options, output_folder, written_results
 from crmsprop.cli.resuming import (
@@ -93,17 +93,17 @@ def run(options: argparse.Namespace) -> int:
     require_matplotlib()
     check_checkpoint(options)
     data = load_data(options)
-    estimator, fit = make_job(options, data)
+    estimator, fit = job = make_job(options, data)
     with _folder(options) as folder:
-        checkpoints = checkpoint_of(options, folder)
-        interrupted = watched_fit(estimator, lambda: estimator.fit(**fit), data, options.quiet, checkpoints)
+        checkpoints, shown = checkpoint_of(options, folder), watched(data, job)
+        interrupted = watched_fit(estimator, lambda: estimator.fit(**fit), shown, options.quiet, checkpoints)
         if options.resume is not None:
             check_no_links(folder, FILES)  # again: a training takes long
         with written_results(folder, estimator):
             score = estimator.evaluate(data.X_test, data.y_test)
         if not interrupted:
             (folder / CHECKPOINT).unlink(missing_ok=True)
-    print_results(estimator, score, len(data.X_test), folder, options.quiet)
+    print_results(estimator, score, data, folder, options)
     way_on = resume_command(folder) if can_go_on(folder) else ""
     return report_interruption(estimator, folder, way_on) if interrupted else 0
 

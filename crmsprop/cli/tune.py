@@ -16,6 +16,7 @@ from crmsprop.cli.cluster import cluster
 from crmsprop.cli.data import Data, add_data_options, load_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
 from crmsprop.cli.grid import SEARCHABLE, parse_param
+from crmsprop.cli.models import Job, watched
 from crmsprop.cli.options import add_network_options, add_training_options
 from crmsprop.cli.output import FILES, add_output_options, output_folder, written_results
 from crmsprop.cli.parser import UsageError
@@ -47,7 +48,13 @@ CSV and as a picture. Ctrl-C keeps the scores that are there.
 and as values what the option for it takes: numbers; yes or no for a switch; for the
 sizes of layers several numbers with spaces between them, so that "filters=32,32 64"
 are two values; schedules and augmentations in the words of --schedule and --augment,
-where a comma ends a value only if the name of another one follows it.
+where a comma ends a value only if the name of another one follows it. The name of
+the option does for NAME too: epochs for max_epochs, learning-rate for learning_rate.
+
+With --early-stopping each fit holds out a tenth of what it trains on, unless
+--validation-fraction says otherwise, and its score is that of the weights of its
+best epoch, or of its last one with --no-restore-best. So does the last training,
+whose best epoch is reported at the end.
 
 With --random, the values of a number can be a range, LOW..HIGH; its numbers are
 equally likely, or, with LOW..HIGH:log, their logarithms are.
@@ -165,12 +172,13 @@ def run(options: argparse.Namespace) -> int:
         finally:
             _report(study, folder, options)
         estimator = _best(study, options)
-        interrupted = watched_fit(estimator, lambda: estimator.fit(**study.fit), data, options.quiet)
+        shown = watched(data, Job(estimator, study.fit))
+        interrupted = watched_fit(estimator, lambda: estimator.fit(**study.fit), shown, options.quiet)
         with written_results(folder, estimator):
             score = estimator.evaluate(data.X_test, data.y_test)
             if options.scoring != "accuracy":
                 score[options.scoring] = float(study.scorer(estimator, data.X_test, data.y_test))
-    print_results(estimator, score, len(data.X_test), folder, options.quiet, MEANINGS)
+    print_results(estimator, score, data, folder, options, MEANINGS)
     return report_interruption(estimator, folder) if interrupted else 0
 
 

@@ -13,6 +13,8 @@ from crmsprop.errors import FileFormatError, check_real, shown
 
 #: What the names of pictures end in, in any case.
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+#: Pictures of telephones and cameras, which are not read.
+UNREAD = (".avif", ".heic", ".heif")
 #: What systems leave in folders, beside names that begin with a dot.
 LITTER = ("__macosx", "desktop.ini", "thumbs.db")
 #: What the folder beside ``train`` can be called.
@@ -29,7 +31,7 @@ class Listing(NamedTuple):
     labels : list of str
         The class of each.
     others : list of Path
-        Files that lay beside them, and are no pictures by their names.
+        Files that lay beside them and are no pictures by their names, and pictures that lie in no class.
     """
 
     paths: list[Path]
@@ -66,17 +68,37 @@ def list_classes(root: Path) -> Listing:
         found.paths.extend(pictures)
         found.labels.extend([_label(folder)] * len(pictures))
         found.others.extend(others)
+    loose = [path for path in _entries(root) if path.suffix.lower() in (*EXTENSIONS, *UNREAD) and path.is_file()]
     if not found.paths:
-        raise FileFormatError(f"{root} must hold a folder of pictures for each class, got no folders: {LAYOUT}")
+        plural = "" if len(loose) == 1 else "s"
+        got = f"{len(loose)} picture{plural} and no folders" if loose else "no folders"
+        raise FileFormatError(f"{root} must hold a folder of pictures for each class, got {got}: {LAYOUT}")
+    found.others.extend(loose)
     return found
 
 
 def skipped(others: Sequence[Path]) -> str:
-    """Return what to say of files that are no pictures by their names."""
+    """Return what to say of files that are no pictures by their names, and of pictures that are of no class."""
+    loose = [path for path in others if path.suffix.lower() in EXTENSIONS]
+    unknown = [path for path in others if path.suffix.lower() not in EXTENSIONS]
+    told = [_told_of_unknown(unknown)] if unknown else []
+    if loose:
+        kind = "1 picture that lies" if len(loose) == 1 else f"{len(loose)} pictures that lie"
+        told.append(f"{kind} in no folder of a class {_skipped(loose)}")
+    return "; ".join(told)
+
+
+def _told_of_unknown(unknown: Sequence[Path]) -> str:
     known = ", ".join(name.removeprefix(".") for name in EXTENSIONS)
-    if len(others) == 1:
-        return f"1 file that is no picture by its name ({known}) was skipped: {others[0]}"
-    return f"{len(others)} files that are no pictures by their names ({known}) were skipped, such as {others[0]}"
+    one, several = "1 file that is no picture by its name", f"{len(unknown)} files that are no pictures by their names"
+    kind = one if len(unknown) == 1 else several
+    unread = sorted({path.suffix.lower() for path in unknown} & set(UNREAD))
+    remedy = f"; save {', '.join(unread)} as JPEG" if unread else ""
+    return f"{kind} ({known}) {_skipped(unknown)}{remedy}"
+
+
+def _skipped(paths: Sequence[Path]) -> str:
+    return f"was skipped: {paths[0]}" if len(paths) == 1 else f"were skipped, such as {paths[0]}"
 
 
 # what is in a folder

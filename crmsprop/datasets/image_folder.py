@@ -31,7 +31,7 @@ def load_image_folder(
     The folder holds a folder for each class, ``photos/cat/1.jpg``, and a share of each is held out. Or it holds two
     folders, ``train`` and ``test`` (or ``val``, ``valid``, ``validation``), with folders for the classes in each; then
     they are the two parts. Names that begin with a dot are skipped, and with a warning files that are no pictures by
-    their names; links are followed.
+    their names, and pictures beside the folders of the classes; links are followed.
 
     A picture is turned as its EXIF data say. Of several frames the first is taken, transparency is dropped, more than 8
     bits a channel are refused.
@@ -174,7 +174,7 @@ def _common_size(sizes: dict[Path, tuple[int, int, int]]) -> tuple[int, int]:
     for path, (height, width, _) in sorted(sizes.items()):
         if (height, width) != (h, w):
             got = f"{first} has {w} x {h} pixels, width first, and {path} {width} x {height}"
-            raise ValueError(f"image_shape must be given for pictures that differ in size: {got}")
+            raise ValueError(f"image_shape must be given, such as 64 and 64, for pictures that differ in size: {got}")
     return h, w
 
 

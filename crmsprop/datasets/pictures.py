@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crmsprop.datasets.folder_listing import UNREAD
 from crmsprop.errors import FileFormatError, require_extra
 from crmsprop.files import regular_only
 
@@ -114,8 +115,13 @@ def _opened(path: Path) -> Iterator[Any]:
                     _check(picture)
                     yield picture
         except Exception as error:  # a hostile file makes Pillow and its decoders raise many types
-            what = "no picture of a known format" if type(error).__name__ == "UnidentifiedImageError" else error
+            what = _no_format(path) if type(error).__name__ == "UnidentifiedImageError" else error
             raise FileFormatError(f"{path} cannot be read: {str(what) or type(error).__name__}") from error
+
+
+def _no_format(path: Path) -> str:
+    remedy = ": save it as JPEG" if path.suffix.lower() in UNREAD else ""
+    return f"no picture of a known format{remedy}"
 
 
 def _check(picture: Any) -> None:

@@ -47,7 +47,9 @@ def test_without_dask(run, folder, images, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     ended = run(*SEARCH, "--param", "rho=0.9", "--scheduler", "tcp://nowhere:1", "--quiet")
     assert ended.code == 2
-    assert ended.error() == '--scheduler needs dask[distributed]: pip install "crmsprop[distributed]"'
+    assert (
+        ended.error() == f'--scheduler needs dask[distributed]: {sys.executable} -m pip install "crmsprop[distributed]"'
+    )
     assert [path.name for path in folder.iterdir()] == ["d.npz"]
 
 

@@ -65,7 +65,7 @@ def test_the_model_itself_is_never_replaced(run, trained):
         (["model.crms"], 'the following arguments are required: --to (see "crmsprop export --help")'),
         (["--to", "pickle", "model.crms"], "argument --to: invalid choice: 'pickle'"),
         (["--to", "onnx"], "the following arguments are required: MODEL"),
-        (["--to", "onnx", "nothing.crms"], "nothing.crms: No such file or directory"),
+        (["--to", "onnx", "nothing.crms"], "got 'nothing.crms', which does not exist"),
         (["--to", "onnx", "text.crms"], "cannot read text.crms: "),
         (["--to", "onnx", "--output", "no/such/folder", "model.crms"], "No such folder"),
         (["--to", "safetensors", "--output", ".", "model.crms"], "Is a directory"),
@@ -83,4 +83,4 @@ def test_without_onnx(run, model_file, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     ended = run("export", "--to", "onnx", model_file)
     assert ended.code == 2
-    assert ended.error() == 'a model in ONNX needs onnx: pip install "crmsprop[onnx]"'
+    assert ended.error() == f'a model in ONNX needs onnx: {sys.executable} -m pip install "crmsprop[onnx]"'

@@ -67,21 +67,23 @@ def test_files(find, folder):
 
 def test_what_is_trained_goes_to_standard_error(find):
     assert find().err.splitlines() == [
-        "digits: 1,347 training and 450 test images of 8 x 8 x 1 uint8, 10 classes",
+        "digits: images of 8 x 8 x 1 uint8, 10 classes: 1,347 to train on, 450 to test",
         "650 parameters, float32, threads: 1",
     ]
     assert find("--quiet").err == ""
 
 
-def test_quiet_needs_no_tqdm(find, monkeypatch):
+def test_it_needs_no_tqdm(find, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     assert find("--quiet").code == 0
-    assert find().error() == 'the progress bar needs tqdm: pip install "crmsprop[cli]"'
+    ended = find()
+    assert ended.code == 0
+    assert len(ended.err.splitlines()) == 2
 
 
 def test_missing_matplotlib(find, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert find().error() == 'a plot needs matplotlib: pip install "crmsprop[cli]"'
+    assert find().error() == f'a plot needs matplotlib: {sys.executable} -m pip install "crmsprop[cli]"'
     assert list(folder.iterdir()) == []
 
 
@@ -104,7 +106,8 @@ def test_the_reference_program(run, folder):
 @pytest.mark.parametrize("option", [option for option in TRAINING if option.parameter in find_lr.NOT_OF_A_RAMP])
 def test_options_that_a_ramp_has_no_use_for_are_unknown(find, option):
     flag = option.flag or f"--{option.parameter.replace('_', '-')}"
-    assert find(flag).error() == f'unknown {flag} (see "crmsprop find-lr --help")'
+    having = "it is an option of train, tune, fine-tune"
+    assert find(flag).error() == f'unknown {flag}: {having} (see "crmsprop find-lr --help")'
 
 
 def test_there_are_all_others(run):
@@ -122,7 +125,7 @@ def test_there_are_all_others(run):
         (["--min-learning-rate", "0"], "--min-learning-rate must be in (0, inf), got 0.0"),
         (["--max-learning-rate", "1e-8"], "--max-learning-rate must be above min_learning_rate, got 1e-08 and 1e-07"),
         (["--rho", "2"], "--rho must be in [0, 1), got 2.0"),
-        (["--data", "nothing.npz"], "nothing.npz: No such file or directory"),
+        (["--data", "nothing.npz"], "got 'nothing.npz', which does not exist"),
         (
             ["--min-learning-rate", "9", "--max-learning-rate", "99", "--steps", "9"],
             "losses must fall somewhere to suggest a rate; between ",

@@ -71,7 +71,7 @@ def test_keep_head(run, model_file, folder):
         (["--freeze", "-1"], "--freeze must be at least 0, got -1"),
         (["--unfreeze-after", "-2"], "--unfreeze-after must be at least 0, got -2"),
         (["--learning-rate", "-1"], "--learning-rate must be in [0, inf), got -1.0"),
-        (["--keep-head"], "y must hold only labels that fit has seen"),
+        (["--keep-head"], "pets.npz has the classes cat, dog and the model knows"),
     ],
     ids=str,
 )
@@ -87,3 +87,14 @@ def test_a_missing_model(run, folder):
     ended = run("fine-tune", "nowhere.crms")
     assert ended.code == 2
     assert "nowhere.crms" in ended.error()
+
+
+def test_samples_that_the_model_does_not_take(run, model_file, pets):
+    with np.load(pets) as arrays:
+        np.savez("floats.npz", X=arrays["X"] / 255, y=arrays["y"])
+        np.savez("small.npz", X=arrays["X"][:, 1:], y=arrays["y"])
+    more = ("--epochs", 1, "--quiet", model_file)
+    line = "floats.npz has samples of float64, and the model was trained on uint8: give --data with samples such as it "
+    assert run("fine-tune", "--data", "floats.npz", *more).error().startswith(line)
+    line = "small.npz has images of 7 x 8 x 1, and the model takes images of 8 x 8 x 1: give --data with samples such"
+    assert run("fine-tune", "--data", "small.npz", *more).error().startswith(line)

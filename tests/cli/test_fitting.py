@@ -1,5 +1,6 @@
 """What train and fine-tune have in common: what is shown of a fit, and what Ctrl-C leaves of it."""
 
+import argparse
 import signal
 
 import numpy as np
@@ -15,6 +16,7 @@ from crmsprop.cli.output import FILES
 
 X, Y = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2
 DATA = Data("mine", X, Y, X[:9], Y[:9])
+OPTIONS = {"data": "mine", "shape_of_rows": None, "data_home": None}
 
 
 class Press(Callback):
@@ -79,14 +81,15 @@ def test_the_table_is_printed_where_its_lines_were_not(model, folder, capsys, mo
     model.fit(X, Y)
     for name in terminals:
         monkeypatch.setattr(f"sys.{name}.isatty", lambda: True)
-    print_results(model, {"loss": 0.5, "accuracy": 0.75}, 9, folder, quiet=False)
+    print_results(model, {"loss": 0.5, "accuracy": 0.75}, DATA, folder, argparse.Namespace(**OPTIONS, quiet=False))
     lines = capsys.readouterr().out.splitlines()
     result = lines.index("test loss 0.5000, test accuracy 0.7500 on 9 samples")
     assert lines[result - 1].startswith("trained 4 epochs in ")
     assert result == (1 if len(terminals) == 2 else 6)
-    assert [line.split()[0] for line in lines[result + 1 :]] == [str(folder / name) for name in FILES]
-    print_results(model, {"loss": 0.5, "accuracy": 0.75}, 9, folder, quiet=True)
-    assert capsys.readouterr().out.splitlines() == lines[result:]
+    assert [line.split()[0] for line in lines[result + 1 : -1]] == [str(folder / name) for name in FILES]
+    assert lines[-1] == f"then: crmsprop evaluate {folder}/model.crms --data mine"
+    print_results(model, {"loss": 0.5, "accuracy": 0.75}, DATA, folder, argparse.Namespace(**OPTIONS, quiet=True))
+    assert capsys.readouterr().out.splitlines() == lines[result:-1]
 
 
 # fine-tune; test_resume.py has what concerns train

@@ -28,6 +28,9 @@ from crmsprop.schedules import CosineAnnealing, Product, StepDecay, Warmup
         ("rho=0.9", ["0.9"], [0.9]),
         ("learning_rate = 1e-4 , 1e-3", ["1e-4", "1e-3"], [1e-4, 1e-3]),
         ("batch_size=16,32", ["16", "32"], [16, 32]),
+        ("batch-size=16,32", ["16", "32"], [16, 32]),
+        ("epochs=2", ["2"], [2]),
+        ("augment=flip", ["flip"], [Flip()]),
         ("hidden_layer_sizes=64, 128 64", ["64", "128 64"], [(64,), (128, 64)]),
         ("centered=yes,no", ["yes", "no"], [True, False]),
         ("clip_norm=none,0.5", ["none", "0.5"], [None, 0.5]),
@@ -55,7 +58,8 @@ from crmsprop.schedules import CosineAnnealing, Product, StepDecay, Warmup
 )
 def test_values(text, words, values):
     name, got = parse_param(text)
-    assert name == text.partition("=")[0].strip()
+    told = text.partition("=")[0].strip()
+    assert name == {"batch-size": "batch_size", "epochs": "max_epochs", "augment": "augmentation"}.get(told, told)
     if words is None:
         assert got == values
     else:
@@ -72,9 +76,11 @@ NAMES = ", ".join(SEARCHABLE)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("rho", f"must be NAME=VALUE,... with {NAMES} as NAME, got 'rho'"),
-        ("alpha=1", f"must be NAME=VALUE,... with {NAMES} as NAME, got 'alpha=1'"),
-        ("n_threads=1,2", f"must be NAME=VALUE,... with {NAMES} as NAME, got 'n_threads=1,2'"),
+        ("rho", "must be NAME=VALUE,..., such as rho=0.8,0.9, got 'rho'"),
+        ("alpha=1", f"must have {NAMES} as NAME, got 'alpha=1'"),
+        ("n_threads=1,2", f"must have {NAMES} as NAME, got 'n_threads=1,2'"),
+        ("lr=1", "must begin with the name of a parameter, got 'lr=1': did you mean learning_rate?"),
+        ("filtres=1", "must begin with the name of a parameter, got 'filtres=1': did you mean filters?"),
         ("rho=", "rho must be a number: decay of RMSprop's mean square, in [0, 1); got ''"),
         ("rho=0.9,x", "rho must be a number: decay of RMSprop's mean square, in [0, 1); got 'x'"),
         ("batch_size=1.5", "batch_size must be an integer: samples a step; got '1.5'"),

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from contextlib import redirect_stdout, suppress
 
@@ -83,11 +84,30 @@ def test_arguments_of_the_process(monkeypatch, capsys):
     [
         ([], 'the following arguments are required: COMMAND (see "crmsprop --help")'),
         (["tarin"], "argument COMMAND: invalid choice: 'tarin'"),
-        (["train", "--epoch", "3"], 'unknown --epoch 3 (see "crmsprop train --help")'),
-        (["train", "digits"], 'unknown digits (see "crmsprop train --help")'),
+        (["tarin"], ': did you mean train? (see "crmsprop --help")'),
+        (["train", "--epoch", "3"], 'unknown --epoch 3: did you mean --epochs? (see "crmsprop train --help")'),
+        (["train", "digits"], 'unknown digits: did you mean --data digits? (see "crmsprop train --help")'),
+        (["train", "help"], 'unknown help (see "crmsprop train --help")'),
+        (["train", "--lr=1"], 'unknown --lr=1: did you mean --learning-rate? (see "crmsprop train --help")'),
+        (
+            ["train", "--max-epochs", "3"],
+            'unknown --max-epochs 3: did you mean --epochs? (see "crmsprop train --help")',
+        ),
+        (["train", "-data", "digits"], 'unknown -data digits: did you mean --data? (see "crmsprop train --help")'),
+        (["train", "--top", "1"], 'unknown --top 1: it is an option of predict (see "crmsprop train --help")'),
         (["train", "--epochs", "many"], "argument --epochs: invalid int value: 'many' (see \"crmsprop train --help\")"),
         (["train", "--model", "vgg"], "argument --model: invalid choice: 'vgg'"),
+        (["train", "--model", "vgg"], ': did you mean vgg16? (see "crmsprop train --help")'),
+        (["train", "--schedule", "cosin"], "got 'cosin': did you mean cosine? (see"),
+        (
+            ["train", "--schedule", "step:factor=0.5,every=2*warm-up:epochs=3"],
+            "got 'warm-up:epochs=3': did you mean warmup?",
+        ),
+        (["train", "--augment", "flip + rot:15"], "got 'rot:15': did you mean rotation? (see"),
         (["train", "--data", "digit"], "--data must be digits, cifar10, a folder with a folder of pictures"),
+        (["train", "--data", "digit"], "got 'digit', which does not exist: did you mean digits?"),
+        (["train", "--data", "CIFAR-10"], "got 'CIFAR-10', which does not exist: did you mean cifar10?"),
+        (["train", "--data", "iris"], "the path of an .npz file, got 'iris', which does not exist"),
         (["train", "--data", "cifar10", "--data-home", "none", "--no-download"], "no CIFAR-10 in data_home='none'"),
         (["train", "--model", "mlp", "--filters", "3"], "--filters does not apply to --model mlp"),
         (["train", "--hidden-layer-sizes", "3"], "--hidden-layer-sizes does not apply to --model cnn"),
@@ -168,18 +188,31 @@ def test_what_is_a_bug_stays_one(train_small, monkeypatch):
         train_small()
 
 
-@pytest.mark.parametrize("package", ["tqdm", "matplotlib"])
-def test_missing_extra(train_small, folder, monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)
+def test_missing_extra(train_small, folder, monkeypatch):
+    """The command that installs it is that of this Python, whatever its path."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr(sys, "executable", "/my env/python")
     ended = train_small()
     assert ended.code == 2
-    assert ended.error().endswith(f'needs {package}: pip install "crmsprop[cli]"')
+    assert ended.error() == """a plot needs matplotlib: '/my env/python' -m pip install "crmsprop[cli]\""""
     assert list(folder.iterdir()) == []
 
 
-def test_quiet_needs_no_tqdm(train_small, monkeypatch):
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_without_tqdm_there_is_no_bar(run, monkeypatch, command):
+    """But all else, to the letter, the times apart."""
+    small = ("--model", "mlp", "--hidden-layer-sizes", 3, "--epochs", 2, "--threads", 1)
+    more = ("--param", "rho=0.8,0.9", "--cv", 2) if command == "tune" else ()
+    before = run(command, *small, *more, "--output", "out").err
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert train_small("--quiet").code == 0
+    ended = run(command, *small, *more, "--output", "new")
+    assert ended.code == 0
+    assert [without_times(line) for line in ended.err.splitlines()] == list(map(without_times, before.splitlines()))
+    assert run(command, *small, *more, "--quiet").code == 0
+
+
+def without_times(line):
+    return re.sub(r"\d+\.\d+ s|\d+:\d+ left", "TIME", line)
 
 
 def test_a_reader_that_goes_away(folder):

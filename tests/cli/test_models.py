@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from crmsprop import NetworkClassifier, load
+from crmsprop import CNNClassifier, NetworkClassifier, load
+from crmsprop.cli.data import Data
+from crmsprop.cli.models import Job, watched
 from crmsprop.cli.recipes import RECIPES
 
 
@@ -46,3 +48,41 @@ def test_summaries(run, name, count):
     ended = run("summary", "--model", name)
     assert ended.code == 0
     assert f"{count:,}" in ended.out
+
+
+@pytest.mark.parametrize("n", [50, 55, 59])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"validation_fraction": 0.25},
+        {"early_stopping": True},
+        {"early_stopping": True, "monitor": "loss"},
+        {"early_stopping": True, "validation_fraction": 0.3},
+    ],
+)
+def test_the_samples_that_watch_are_those_that_fit_holds_out(n, parameters):
+    X, y = np.zeros((n, 4, 4, 1), np.uint8), np.arange(n) % 2
+    held_out = []
+
+    class Noting(CNNClassifier):
+        def _split(self, *given, **more):
+            split = super()._split(*given, **more)
+            held_out.append(0 if split.validation is None else split.validation.n_samples)
+            return split
+
+    model = Noting((1,), dense_units=(), max_epochs=1, **parameters).fit(X, y)
+    data = watched(Data("mine", X, y, X, y), Job(model, {"X": X, "y": y}))
+    assert data.watching == held_out[0]
+    assert f", 2 classes: {n - data.watching} to train on" in data.describe()
+
+
+@pytest.mark.parametrize("fraction", [np.nan, 0.0, 1.5])
+def test_a_share_that_fit_refuses_is_no_error_yet(fraction):
+    X = np.zeros((9, 2))
+    assert watched(Data("mine", X, X, X, X), Job(CNNClassifier(validation_fraction=fraction), {"X": X})).watching == 0
+
+
+def test_the_samples_that_watch_where_they_are_given():
+    X = np.zeros((9, 2))
+    assert watched(Data("mine", X, X, X, X), Job(CNNClassifier(), {"X": X[:6], "X_val": X[:3]})).watching == 3

@@ -34,7 +34,10 @@ def test_images_with_a_test_set(train_small, save, images, folder):
     names = np.array(["dark", "light"])
     save(X=X[:40], y=names[y[:40]], X_test=X[40:], y_test=names[y[40:]])
     ended = train_small("--data", "mine.npz")
-    assert "mine.npz: 40 training and 20 test images of 6 x 5 x 1 uint8, 2 classes" in ended.err
+    assert (
+        "mine.npz: images of 6 x 5 x 1 uint8, 2 classes: 36 to train on, 4 to watch the training, 20 to test"
+        in ended.err
+    )
     model = crmsprop.load(folder / "crmsprop-run" / "model.crms")
     assert set(model.predict(X)) <= {"dark", "light"}
 
@@ -54,7 +57,7 @@ def test_rows_are_for_the_mlp(run, save, images, folder):
     save(X=images[0].reshape(60, -1) / 255, y=images[1])
     ended = run("train", "--data", "mine.npz", "--epochs", 1, "--threads", 1)
     assert ended.code == 0
-    assert "test rows of 30 float64" in ended.err
+    assert "mine.npz: rows of 30 float64, 2 classes: 43 to train on, 5 to watch the training, 12 to test" in ended.err
     model = crmsprop.load(folder / "crmsprop-run" / "model.crms")
     assert type(model) is crmsprop.MLPClassifier
     assert model.image_shape is None
@@ -103,7 +106,10 @@ def test_image_shape_of_images(refused, save, images):
 
 
 def test_no_file(refused):
-    assert refused() == "mine.npz: No such file or directory"
+    assert refused() == (
+        "--data must be digits, cifar10, a folder with a folder of pictures for each class, or the path of an .npz "
+        "file, got 'mine.npz', which does not exist"
+    )
 
 
 def test_a_folder(refused, folder):

@@ -125,7 +125,7 @@ def test_data_that_moved(train_small, run, folder, images, interrupt):
     interrupt()
     assert train_small("--output", "out", "--epochs", 4, "--data", "data.npz").code == 130
     os.rename("data.npz", "moved.npz")
-    assert "data.npz: No such file" in run("train", "--resume", "out").error()
+    assert "got 'data.npz', which does not exist" in run("train", "--resume", "out").error()
     assert run("train", "--resume", "out", "--data", "moved.npz").code == 0
     assert names(folder / "out") == sorted(FILES)
 

@@ -108,7 +108,7 @@ def test_rows(study_of):
     ("arguments", "message"),
     [
         ([], "the following arguments are required: --param"),
-        (["--param", "rho"], "argument --param: must be NAME=VALUE,... with filters, "),
+        (["--param", "rho"], "argument --param: must be NAME=VALUE,..., such as rho=0.8,0.9, got 'rho'"),
         (["--param", "rho=x"], "argument --param: rho must be a number: decay of RMSprop's mean square, in [0, 1); "),
         (["--param", "rho=0.9,1.2"], "--param rho must be in [0, 1), got 1.2"),
         (["--param", "filters=4,0"], "--param filters[0] must be at least 1, got 0"),

@@ -59,7 +59,7 @@ def test_rows_and_images_in_a_perceptron(run):
     [
         ([], "summary needs MODEL, a file, or --model NAME, got neither"),
         (["model.crms", "--model", "cnn"], "summary needs MODEL, a file, or --model NAME, got both"),
-        (["nothing.crms"], "nothing.crms: No such file or directory"),
+        (["nothing.crms"], "got 'nothing.crms', which does not exist"),
         (["text.crms"], "text.crms"),
         (["model.crms", "--filters", "3"], "--filters is for --model, a file has its own"),
         (["model.crms", "--classes", "3"], "--classes is for --model, a file has its own"),

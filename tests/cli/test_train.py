@@ -68,7 +68,9 @@ def test_learning_curves_are_a_picture(train_small, folder):
 def test_progress_goes_to_standard_error(train_small):
     ended = train_small()
     data, network, *epochs = ended.err.splitlines()
-    assert data == "digits: 1,347 training and 450 test images of 8 x 8 x 1 uint8, 10 classes"
+    assert data == (
+        "digits: images of 8 x 8 x 1 uint8, 10 classes: 1,212 to train on, 135 to watch the training, 450 to test"
+    )
     assert network == "650 parameters, float32, threads: 1"
     assert [line.split()[1] for line in epochs] == ["1/2", "2/2"]
 
@@ -157,7 +159,10 @@ def test_cifar10(train_small, folder, tmp_path):
     write_bin(tmp_path / "data" / "cifar-10-batches-bin", make_images(40))
     ended = train_small("--data", "cifar10", "--data-home", tmp_path / "data", "--no-download")
     assert ended.code == 0
-    assert "cifar10: 200 training and 40 test images of 32 x 32 x 3 uint8, 10 classes" in ended.err
+    assert (
+        "cifar10: images of 32 x 32 x 3 uint8, 10 classes: 180 to train on, 20 to watch the training, 40 to test"
+        in ended.err
+    )
     assert crmsprop.load(folder / "crmsprop-run" / "model.crms").image_shape_ == (32, 32, 3)
 
 

@@ -151,7 +151,23 @@ def test_what_is_skipped():
     assert len(load_image_folder("photos", test_fraction=0)[0][0]) == 6
     Path("photos/dog/a.heic").write_bytes(b"")
     Path("photos/dog/b.txt").write_bytes(b"")
-    with pytest.warns(UserWarning, match=r"^2 files that are no pictures by .* skipped, such as photos/dog/a\.heic$"):
+    with pytest.warns(
+        UserWarning,
+        match=r"^2 files that .* skipped, such as photos/dog/a\.heic; save \.heic as JPEG$",
+    ):
+        assert len(load_image_folder("photos", test_fraction=0)[0][0]) == 6
+
+
+def test_pictures_of_no_class_are_told_of():
+    make("photos", n=3)
+    save("photos/loose.png", 0)
+    message = r"^1 picture that lies in no folder of a class was skipped: photos/loose\.png$"
+    with pytest.warns(UserWarning, match=message):
+        assert len(load_image_folder("photos", test_fraction=0)[0][0]) == 6
+    Path("photos/a.HEIC").write_bytes(b"")
+    save("photos/two.png", 0)
+    message = r"save \.heic as JPEG; 2 pictures that lie in no folder of a class were skipped, such as photos/l"
+    with pytest.warns(UserWarning, match=message):
         assert len(load_image_folder("photos", test_fraction=0)[0][0]) == 6
 
 
@@ -190,7 +206,7 @@ def test_sizes_that_differ():
     make("photos")
     save("photos/dog/z.png", 0, size=(6, 5))
     message = r"differ in size: photos/cat/0\.png has 6 x 4 pixels, width first, and photos/dog/z\.png 6 x 5$"
-    with pytest.raises(ValueError, match=r"^image_shape must be given for pictures that " + message):
+    with pytest.raises(ValueError, match=r"^image_shape must be given, such as 64 and 64, .* that " + message):
         load_image_folder("photos")
 
 
@@ -245,7 +261,9 @@ def test_no_folder():
 def test_no_classes():
     Path("photos").mkdir()
     save("photos/1.png", 0)
-    with pytest.raises(FileFormatError, match=r"^photos must hold a folder of pictures for each class, got no folders"):
+    with pytest.raises(
+        FileFormatError, match=r"^photos must hold a folder of .* each class, got 1 picture and no folders"
+    ):
         load_image_folder("photos")
 
 
@@ -255,7 +273,9 @@ def test_a_class_without_pictures():
     with pytest.raises(FileFormatError, match=r"^photos/cow must hold the pictures of a class, got none$"):
         load_image_folder("photos")
     Path("photos/cow/a.heic").write_bytes(b"")
-    with pytest.raises(FileFormatError, match=r"got none; 1 file that .* was skipped: photos/cow/a\.heic$"):
+    with pytest.raises(
+        FileFormatError, match=r"got none; 1 file .* was skipped: photos/cow/a\.heic; save \.heic as JPEG$"
+    ):
         load_image_folder("photos")
 
 
@@ -313,7 +333,8 @@ def test_a_name_that_is_no_text():
 def test_pictures_that_cannot_be_read_are_named(image_shape):
     make("photos")
     Path("photos/cat/3.png").write_bytes(b"")
-    with pytest.raises(FileFormatError, match=r"^photos/cat/3\.png cannot be read: no picture of a known format$"):
+    message = r"^photos/cat/3\.png cannot be read: no picture of a known format$"
+    with pytest.raises(FileFormatError, match=message):
         load_image_folder("photos", image_shape)
     for i in (5, 2):
         Path(f"photos/dog/{i}.png").write_bytes(b"")
