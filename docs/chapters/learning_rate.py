@@ -69,7 +69,8 @@ plt.show()
 #
 # - The finder's `suggestion`. If the training is unsteady, a third of it.
 # - If there is no clear slope: more steps, or larger batches.
-# - On the command line: `crmsprop find-lr`, which leaves the picture and a table.
+# - On the command line: `crmsprop find-lr`, which leaves the picture and a table, and
+#   warns where the loss falls so little that it may be chance.
 # - Once the rate is right, let it fall during the training: :doc:`/tuning/schedules`.
 # - The rate belongs to its batch size. Larger batches bear a somewhat higher rate: ask
 #   the finder again.
