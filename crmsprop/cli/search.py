@@ -55,7 +55,7 @@ def search(study: Study, n_jobs: int, quiet: bool) -> None:
 
 def _told(trial: Trial) -> str:
     result = f"no score: {trial.problem}" if trial.problem else f"{trial.mean:.4f} +- {trial.std:.4f}"
-    return f"{trial}, {trial.epochs} epochs: {result}"
+    return f"{trial}, {trial.length}: {result}"
 
 
 def _finished_fits(study: Study, n_jobs: int) -> Iterator[Trial]:
@@ -125,4 +125,6 @@ def _outcome(
         return Outcome(math.nan, time.perf_counter() - began, str(error).partition(";")[0])
     seconds = time.perf_counter() - began
     score = float(scorer(estimator, X[test], y[test]))
-    return Outcome(score, seconds) if math.isfinite(score) else Outcome(math.nan, seconds, f"it is {score}")
+    if not math.isfinite(score):
+        return Outcome(math.nan, seconds, f"it is {score}")
+    return Outcome(score, seconds, best_epoch=estimator.best_epoch_ if estimator.early_stopping else None)

@@ -25,11 +25,14 @@ class Outcome:
         Of the training.
     problem : str
         Why there is no score.
+    best_epoch : int or None
+        Where the training could stop early, the epoch that was the best one.
     """
 
     score: float
     seconds: float
     problem: str = ""
+    best_epoch: int | None = None
 
 
 @dataclass
@@ -87,6 +90,15 @@ class Trial:
     def problem(self) -> str:
         """Why there is no mean."""
         return next((outcome.problem for outcome in self.outcomes.values() if outcome.problem), "")
+
+    @property
+    def length(self) -> str:
+        """How long the fits are, in words, and, where they stop early, which epochs were the best."""
+        best = [outcome.best_epoch for outcome in self.outcomes.values() if outcome.best_epoch is not None]
+        if not best:
+            return f"{self.epochs} epochs"
+        low, high = min(best), max(best)
+        return f"best epoch {low if low == high else f'{low} to {high}'} of at most {self.epochs}"
 
     def values(self) -> dict[str, Any]:
         """Return what the estimator is to be told."""

@@ -97,3 +97,12 @@ def test_halving_is_scikit_learns(n, max_epochs):
         wanted = sorted((params["place"], params["max_epochs"]) for rung_of, params in asked if rung_of == i)
         assert [(one.candidate["place"].value, one.epochs) for one in rung] == wanted
     assert ranked(rung)[0].candidate["place"].value == search.best_params_["place"]
+
+
+def test_how_long_the_fits_are_where_they_stop_early():
+    one = trial("a", 0.5)
+    assert one.length == "9 epochs"
+    one.outcomes[0] = Outcome(0.5, 1.0, best_epoch=3)
+    assert one.length == "best epoch 3 of at most 9"
+    one.outcomes[1] = Outcome(0.5, 1.0, best_epoch=2)
+    assert one.length == "best epoch 2 to 3 of at most 9"
