@@ -10,6 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from crmsprop import kernels
 from crmsprop.errors import shown
 from crmsprop.estimators.inputs import Array
 from crmsprop.estimators.losses import check_loss
@@ -139,7 +140,7 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
         """
         check_is_fitted(self)
-        logits = self._activations(self.network_, X)
+        logits = self._activations(self.network_, X, kernels.effective_n_threads(self.n_threads))
         return logits[:, 1] - logits[:, 0] if self._target_kind == CLASSES and logits.shape[1] == 2 else logits
 
     def predict_log_proba(self, X: Any) -> Array:

@@ -7,6 +7,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from crmsprop import kernels
 from crmsprop.errors import check_integer
 from crmsprop.estimators.fitted import FittedNetwork
 from crmsprop.estimators.inputs import Array, check_finite_in
@@ -61,7 +62,8 @@ class HiddenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FittedNe
         check_is_fitted(self)
         n_layers = len(self.network_.layers)
         number = check_integer("layer", layer, -n_layers, n_layers - 1) % n_layers
-        return self._activations(beginning(self.network_, number + 1), X)
+        n_threads = kernels.effective_n_threads(self.n_threads)
+        return self._activations(beginning(self.network_, number + 1), X, n_threads)
 
     @property
     def _n_features_out(self) -> int:

@@ -35,8 +35,7 @@ from crmsprop.training import DataSet, Evaluator, History, predict
 PLAIN_SIZE = 1 << 15
 PLAIN_DTYPES = frozenset(np.dtype(dtype) for dtype in DTYPES)
 
-#: For data that is only predicted.
-NO_TARGET = np.zeros(0, np.int64)
+UINT8 = np.dtype(np.uint8)
 
 
 class FittedNetwork(TrainingParameters):
@@ -90,10 +89,16 @@ class FittedNetwork(TrainingParameters):
 
     def _data_set(self, X: Array, target: Array, weights: Array | None = None) -> DataSet:
         """Samples as the network sees them; those of weight 0 do not belong."""
-        scale = 1 / 255 if X.dtype == np.uint8 and self._image_shape else 1.0
+        x, scale = self._samples(X)
+        return DataSet(x, target, weights, scale, rows_that_count(weights))
+
+    def _samples(self, X: Array) -> tuple[Array, float]:
+        """X in the shape that the network sees, and the factor on it."""
         # A memory-mapped file may begin anywhere: rows that are not aligned or not contiguous are copied.
         rows = X if _is_whole(X) else np.require(X, requirements=["C", "A"])
-        return DataSet(rows.reshape(len(X), *self._sample_shape(X)), target, weights, scale, rows_that_count(weights))
+        if self._image_shape is None:
+            return rows, 1.0
+        return rows.reshape(len(X), *self._image_shape), 1 / 255 if X.dtype == UINT8 else 1.0
 
     def _sample_shape(self, X: Array) -> Shape:
         """Shape of one sample as the network sees it."""
@@ -219,7 +224,7 @@ class FittedNetwork(TrainingParameters):
     def _check_data(self, X: Any, y: Any = None) -> tuple[Array, Any]:
         """Validate data of the kind that fit has seen."""
         if y is None and self._is_plain(X):
-            return X.reshape(len(X), self.n_features_in_), None
+            return X if X.ndim == 2 else X.reshape(len(X), self.n_features_in_), None
         X = native(X)
         if self._image_shape is not None:
             X, _ = rows_of_images(X, self._image_shape)
@@ -237,20 +242,21 @@ class FittedNetwork(TrainingParameters):
         return (
             type(X) is np.ndarray
             and 0 < X.size <= PLAIN_SIZE
-            and (X.dtype == np.uint8) == self._fitted_on_uint8
+            and (X.dtype == UINT8) == self._fitted_on_uint8
             and X.dtype in PLAIN_DTYPES
             and X.shape[1:] in ((self.n_features_in_,), self._image_shape)
             and _is_whole(X)
             and "feature_names_in_" not in self.__dict__
-            and (X.dtype == np.uint8 or kernels.all_finite(X))
+            and (X.dtype == UINT8 or kernels.all_finite(X))
         )
 
     def _outputs(self, X: Any) -> Array:
         """Return what the loss makes of the network's outputs, shape (n_samples, n_outputs)."""
         if "network_" not in self.__dict__:  # scikit-learn's own look takes as long as a small network
             check_is_fitted(self)
-        outputs, loss = self._activations(self.network_, X, self._flips()), self._loss()
-        predicted = loss.predict(outputs, kernels.effective_n_threads(self.n_threads))
+        n_threads = kernels.effective_n_threads(self.n_threads)
+        outputs, loss = self._activations(self.network_, X, n_threads, self._flips()), self._loss()
+        predicted = loss.predict(outputs, n_threads)
         if isinstance(self.loss, str):
             return predicted
         predicted = checked_predictions(predicted, outputs, loss)
@@ -266,13 +272,11 @@ class FittedNetwork(TrainingParameters):
             raise ValueError("flip_predictions must be False where fit has seen rows and no images, got True")
         return bool(self.flip_predictions)
 
-    def _activations(self, network: Network, X: Any, flip: bool = False) -> Array:
+    def _activations(self, network: Network, X: Any, n_threads: int, flip: bool = False) -> Array:
         """Return what a network, ours or the beginning of it, makes of X."""
         X, _ = self._check_data(X)
         check_finite_in(X, network.dtype)
-        data = self._data_set(X, NO_TARGET)
-        n_threads = kernels.effective_n_threads(self.n_threads)
-        outputs = predict(network, data.x, data.scale, n_threads, flip)
+        outputs = predict(network, *self._samples(X), n_threads, flip)
         if not kernels.all_finite(outputs):
             self._refuse_outputs(outputs)
         return outputs

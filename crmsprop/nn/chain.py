@@ -99,7 +99,8 @@ class Chain:
             return
         passes, runs = own.memory.passes(len(x), own), self._runs(run)
         x = passes.activations[first - 1].read if first else _shaped(x, self.steps[0].input_shape)
-        for i, (layer, own_of_step, shape, after) in enumerate(passes.forward[first:], first):
+        steps = passes.forward[first:] if first else passes.forward
+        for i, (layer, own_of_step, shape, after) in enumerate(steps, first):
             target = _shaped(out, shape) if after is None else after.written
             layer.forward(x, target, own_of_step, runs[i] if runs else run)
             if after is not None:

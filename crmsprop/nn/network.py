@@ -165,7 +165,7 @@ class Network:
         ValueError
             If `run` is training, and `workspace` is for prediction.
         """
-        return self._forward(x, workspace, run or Run(n_threads=workspace.n_threads), 0)
+        return self._forward(x, workspace, run or workspace.run, 0)
 
     def still_output(self, n: int, workspace: Workspace, run: Run) -> Array | None:
         """Return where the frozen layers at the beginning leave their output, in a workspace for training.

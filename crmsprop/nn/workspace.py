@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from crmsprop.nn.arena import Arena, aligned_zeros
 from crmsprop.nn.chain import Chain, bytes_of, cut
-from crmsprop.nn.layer import Array, Own, Site
+from crmsprop.nn.layer import Array, Own, Run, Site
 
 
 class Ends(NamedTuple):
@@ -34,6 +34,8 @@ class Workspace:
     training : bool
     own : Own
         What the chain's passes get.
+    run : Run
+        A pass for prediction on these threads: to make one takes longer than a small layer.
     x : ndarray or None
         What the last forward pass read: the backward pass reads it again.
     nbytes : int
@@ -53,6 +55,7 @@ class Workspace:
         self.batch_size, self.n_threads, self.training = site.batch_size, site.n_threads, site.training
         self.gradients = gradients
         self.own = Own(params, [] if gradients is None else list(gradients.views.values()), chain.memory(site))
+        self.run = Run(n_threads=site.n_threads)
         self.x: Array | None = None
         self._shape = chain.output_shape
         size = site.batch_size * math.prod(self._shape)
