@@ -75,7 +75,7 @@ FINE = {
         {"a": pd.Categorical([1, 2] * 12), "b": pd.array([3, 4] * 12, "Int64"), "c": 0.5}
     ),
     **{
-        f"limits of {dtype.__name__}": np.where(ROWS > 0, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype)
+        f"limits of {dtype.__name__}": np.where(ROWS > 0, dtype(np.iinfo(dtype).min), dtype(np.iinfo(dtype).max))
         for dtype in INTEGERS[:4]
     },
 }
@@ -99,7 +99,7 @@ EXTREME = {
     "huge": ROWS * 1e200,
     "at the end": np.where(ROWS > 0, np.finfo(np.float64).max, -1),
     **{
-        f"limits of {dtype.__name__}": np.where(ROWS > 0, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype)
+        f"limits of {dtype.__name__}": np.where(ROWS > 0, dtype(np.iinfo(dtype).min), dtype(np.iinfo(dtype).max))
         for dtype in INTEGERS[4:]
     },
 }

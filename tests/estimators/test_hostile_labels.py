@@ -139,7 +139,7 @@ def test_lists_of_several_lengths_are_refused(cases):
 
 REFUSED_LABELS = {
     "missing dates": (
-        np.where(Y == 1, np.datetime64("NaT"), np.datetime64("2020", "D")),
+        np.where(Y == 1, np.datetime64("NaT", "D"), np.datetime64("2020", "D")),
         "no missing values, got NaT for sample 1",
     ),
     "NA of a string": (pd.Series([None, "a", "b"] * 20 + ["a"], dtype="string"), "y must hold strings"),

@@ -3,6 +3,7 @@
 import importlib
 import importlib.machinery
 import pkgutil
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +65,9 @@ def _freeze(made, params, state, rates, grads):
 
 def _retype(made, params, state, rates, grads):
     for array in arrays_of(params)[-1:]:
-        array.shape = (array.size,)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # NumPy 2.5 has no other way to do this
+            array.shape = (array.size,)
 
 
 ACTS = {
