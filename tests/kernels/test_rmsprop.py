@@ -162,6 +162,22 @@ def test_one_array_by_itself_gets_the_bits_that_it_gets_in_a_list(kernel, dtype,
     assert_same_bits([param, *state], [None if column is None else column[0] for column in in_list[:5]])
 
 
+@pytest.mark.parametrize(
+    ("n_threads", "error"), [(0, ValueError), (-1, ValueError), (True, TypeError), ("", TypeError)]
+)
+def test_a_number_of_threads_that_is_none(kernel, dtype, n_threads, error):
+    """The kernels of which a user's own number reaches them; nothing has moved then."""
+    param, grad, mean_square, *_ = (column.copy() for column in arrays(5, dtype))
+    before = param.tobytes(), mean_square.tobytes()
+    made = kernel.RMSpropArrays([param], RMSpropState([mean_square]), [RMSpropRates()])
+    message = f"^n_threads must be None or an integer of at least 1, got {n_threads!r}$"
+    with pytest.raises(error, match=message):
+        made.step([grad], 0.1, RMSpropRule(), None, n_threads)
+    with pytest.raises(error, match=message):
+        kernel.rmsprop_update(param, grad, mean_square, None, None, None, 0.1, 0.0, 0.0, 1.0, RMSpropRule(), n_threads)
+    assert (param.tobytes(), mean_square.tobytes()) == before
+
+
 # sums of gradients, and norms
 
 

@@ -45,6 +45,7 @@ class RMSpropArrays:
         outside * u``; the average; sums become 0. The learning rate is `inside` or `outside` and the other is 1;
         ``keep = 1 - learning_rate * weight_decay``.
         """
+        checks.check_n_threads(n_threads)
         checks.check_gradients(self._params, self._sizes, self._state, grads, scales)
         state = self._state._asdict()
         for i, param in enumerate(self._params):
@@ -70,6 +71,7 @@ def rmsprop_update(
     """Update one array and its state in place, as RMSpropArrays.step does."""
     state = {"mean_squares": mean_square, "means": mean, "velocities": velocity, "averages": average, "sums": None}
     checks.check_update(param, grad, mean_square, mean, velocity, average)
+    checks.check_n_threads(n_threads)
     _update(param, grad, state, learning_rate, RMSpropRates(None, l2, weight_decay), rule.scale * grad_scale, rule)
 
 

@@ -10,6 +10,7 @@ from crmsprop.kernels._boundary import py_same_shape as same_shape
 from crmsprop.kernels._boundary import py_separate as separate
 from crmsprop.kernels._boundary import py_separate_lists as separate_lists
 from crmsprop.kernels._boundary import py_writes as writes
+from crmsprop.kernels._cpu import effective_n_threads
 from crmsprop.kernels.reference.checks import Array
 from crmsprop.kernels.rule import RMSpropState
 
@@ -70,6 +71,11 @@ def check_update(
     same_shape(grad, "grad", param, "param")
     reads(grad, "grad", real, grad.ndim)
     separate((*written, "grad"), (*written.values(), grad), len(written))
+
+
+def check_n_threads(n_threads: Any) -> None:
+    """A number of threads that a compiled kernel would take, or None."""
+    effective_n_threads(n_threads)
 
 
 def check_accumulate(grads: list[Array], sums: list[Array]) -> None:
