@@ -140,7 +140,8 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
         """
         check_is_fitted(self)
-        logits = self._activations(self.network_, X, kernels.effective_n_threads(self.n_threads))
+        n_threads = kernels.effective_n_threads(self.n_threads)
+        logits = self._activations(self.network_, X, n_threads, self._flips())
         return logits[:, 1] - logits[:, 0] if self._target_kind == CLASSES and logits.shape[1] == 2 else logits
 
     def predict_log_proba(self, X: Any) -> Array:

@@ -101,7 +101,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
         What weights, held-out samples, order of samples, dropout and augmentation are drawn from.
     flip_predictions : bool, default=False
         Whether predictions are made from the mean output for an image and for its mirror image, left for right, at
-        twice the time; for images only. Training and its validation columns do without.
+        twice the time; for images only. Training does without, and so do the columns val_loss and val_accuracy.
     n_threads : int or None, default=None
         None for every core that the process may use, or, in a job of joblib or dask, for its share of them:
         OMP_NUM_THREADS and the limits of threadpoolctl and joblib count. The number never changes a bit of the result.

@@ -101,6 +101,17 @@ def test_flipped_predictions_are_the_mean_of_both(images):
     np.testing.assert_array_equal(model.predict(X), expected.argmax(axis=1))
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_flipped_logits_are_those_of_the_flipped_predictions(images, n_classes):
+    """Scorers such as roc_auc go by decision_function, where others go by predict_proba."""
+    X, y = images[0], images[1] % n_classes
+    model = CNNClassifier((4,), dense_units=(5,), max_epochs=2, random_state=0).fit(X, y)
+    expected = (model.decision_function(X) + model.decision_function(X[:, :, ::-1])) / 2
+    found = model.set_params(flip_predictions=True).decision_function(X)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert model.predict(X).tolist() == (found > 0 if n_classes == 2 else found.argmax(axis=1)).astype(int).tolist()
+
+
 def test_flipped_predictions_are_what_evaluate_judges(images):
     X, y = images
     model = CNNClassifier((4,), dense_units=(5,), max_epochs=2, random_state=0, flip_predictions=True).fit(X, y)
