@@ -21,7 +21,7 @@ def checked_weights(sample_weight: Any, n: int, dtype: np.dtype[Any], name: str 
     """
     if sample_weight is None:
         return None
-    given = _numbers(name, sample_weight, n)
+    given = _as_numbers(name, sample_weight, n)
     if given.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), one number a sample, got {given.shape}")
     if given.min() < 0:
@@ -38,14 +38,14 @@ def checked_weights(sample_weight: Any, n: int, dtype: np.dtype[Any], name: str 
     return weights
 
 
-def _numbers(name: str, given: Any, n: int) -> Array:
+def _as_numbers(name: str, given: Any, n: int) -> Array:
     """Return weights as float64; an error that names them where they are no numbers, or none of them are there."""
     refuse_masked(name, given)
     refuse_what_is_no_number(name, given)
     found = given if hasattr(given, "dtype") else np.asarray(given, dtype=object)
     if getattr(found, "ndim", 1) == 0 or 0 in getattr(found, "shape", ()):
         raise ValueError(f"{name} must have shape ({n},), one number a sample, got {shown(given)}")
-    if getattr(getattr(found, "dtype", None), "kind", "f") == "c":
+    if getattr(found.dtype, "kind", "f") == "c":
         raise ValueError(f"{name} must hold real numbers, got {found.dtype!r}")
     with naming_what_is_no_number(name):
         numbers: Array = check_array(given, ensure_2d=False, dtype=np.float64, input_name=name)
@@ -110,23 +110,29 @@ def class_weights(class_weight: Any, classes: Array, target: Array, weights: Arr
         kind = ValueError if isinstance(class_weight, str) else TypeError
         raise kind(f"class_weight must be None, 'balanced' or a dict of labels and weights, got {class_weight!r:.100}")
     labels = classes.tolist()
-    numbers = _numbers_of(class_weight, classes)
-    unknown = [label for label, number in numbers.items() if number is None]
+    columns = _columns_of(class_weight, classes)
+    unknown = [label for label, column in columns.items() if column is None]
     if unknown:
         raise ValueError(f"class_weight must name only labels of y, {labels!r:.100}, got {unknown!r:.100}")
     factors = np.ones(len(labels))
     for label, weight in class_weight.items():
-        factors[numbers[label]] = _checked(label, weight)
+        factors[columns[label]] = _checked(label, weight)
     return factors
 
 
-def _numbers_of(labels: Iterable[Any], classes: Array) -> dict[Any, int | None]:
+def _columns_of(labels: Iterable[Any], classes: Array) -> dict[Any, int | None]:
     """Return which of `classes` each label is; a date can be equal to one of another unit without having its hash."""
-    known = {label: number for number, label in enumerate(classes.tolist())}
-    numbers = {label: known.get(label) for label in labels}
-    for label in (label for label, number in numbers.items() if number is None):
-        numbers[label] = next((number for number, own in enumerate(classes) if own == label), None)
-    return numbers
+    known = {label: column for column, label in enumerate(classes.tolist())}
+    columns = {label: known.get(label) for label in labels}
+    for label in (label for label, column in columns.items() if column is None):
+        columns[label] = next((column for column, own in enumerate(classes) if _is_same(own, label)), None)
+    return columns
+
+
+def _is_same(own: Any, label: Any) -> bool:
+    """Whether two labels are equal, which is more than one answer for a tuple and none for pandas.NA."""
+    answer = own == label
+    return isinstance(answer, bool | np.bool_) and bool(answer)
 
 
 def _checked(label: Any, weight: Any) -> float:

@@ -1,5 +1,7 @@
 """sample_weight and class_weight: what they mean, by formula and by repetition."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,6 +108,16 @@ def test_dates_in_a_dict(cases, unit):
     assert bits(by_date) == bits(cases.mlp().fit(X, y, np.where(y == 1, 5.0, 1.0)))
     with pytest.raises(ValueError, match=r"class_weight must name only labels of y, .* got .*2023"):
         cases.mlp(class_weight={UNITS[unit]("2023-01-01"): 5.0}).fit(X, dates[y])
+
+
+@pytest.mark.parametrize("label", [(0, 1), pd.NA, pd.NaT, frozenset([1])], ids=str)
+@pytest.mark.parametrize("kind", [int, str, "M8[D]"])
+def test_what_can_be_no_label_in_a_dict(cases, label, kind):
+    """NumPy compares some of these with a label element by element, or says neither yes nor no."""
+    X, y = cases.rows()
+    found = re.escape(f"got [{label!r}]")
+    with pytest.raises(ValueError, match=f"^class_weight must name only labels of y, .*, {found}$"):
+        cases.mlp(class_weight={label: 2.0}).fit(X, y.astype(kind))
 
 
 def test_balance_finds_the_rare_class():
