@@ -23,8 +23,8 @@ FEW = 3
 #: As many as images have: gray, colour, colour and opacity. No picture is as low or as narrow.
 CHANNELS = (1, 3, 4)
 
-#: Kinds of dtypes that NumPy would make numbers of that mean nothing: dates, spans of time, records.
-NO_NUMBERS = "mMV"
+#: Kinds of dtypes that NumPy would make numbers of that mean nothing: dates and spans of time.
+NO_NUMBERS = "mM"
 
 #: How NumPy and pandas begin where they cannot make numbers of what there is.
 NO_CONVERSION = re.compile(r"could not convert|float\(\) argument|setting an array element|Cannot (cast|convert)")
@@ -127,14 +127,15 @@ def naming_what_is_no_number(names: str) -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         if type(error) in (TypeError, ValueError) and NO_CONVERSION.match(str(error)):
-            raise type(error)(f"{names} must hold numbers, as many for each sample: {error}") from error
+            raise type(error)(f"{names} must hold numbers, equally many for each sample: {error}") from error
         raise
 
 
 def refuse_what_is_no_number(name: str, array: Any) -> None:
     """TypeError for dates, spans of time and records: which numbers they are depends on their unit, and NaT is one."""
     for dtype in [array.dtype] if hasattr(array, "dtype") else getattr(array, "dtypes", ()):  # of a column or a table
-        if getattr(dtype, "kind", "f") in NO_NUMBERS:
+        kind = getattr(dtype, "kind", "f")
+        if kind in NO_NUMBERS or (kind == "V" and issubclass(dtype.type, np.void)):  # bfloat16 is of that kind, too
             raise TypeError(f"{name} must hold numbers, got {dtype!r:.100}")
 
 

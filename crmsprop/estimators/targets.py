@@ -116,4 +116,4 @@ def _check_even(y: Any, name: str) -> None:
         with np.errstate(all="ignore"):
             np.asarray(y)
     except ValueError as error:
-        raise ValueError(f"{name} must hold as many values for each sample: {error}") from error
+        raise ValueError(f"{name} must hold equally many values in each row: {error}") from error

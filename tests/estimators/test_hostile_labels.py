@@ -133,7 +133,7 @@ def test_lists_of_strings_and_others_are_refused(cases, labels):
 def test_lists_of_several_lengths_are_refused(cases):
     X, _ = cases.rows()
     for kind in ("mlp", "regressor"):
-        with pytest.raises(ValueError, match=r"^y must hold as many values for each sample: setting an array element"):
+        with pytest.raises(ValueError, match=r"^y must hold equally many values in each row: setting an array element"):
             getattr(cases, kind)().fit(X, [[1], [1, 2]] * 30 + [[1]])
 
 

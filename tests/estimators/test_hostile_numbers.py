@@ -1,5 +1,7 @@
 """Features, weights and images at the edges: each gives a right result, or one clear error and no warning."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from crmsprop import CNNClassifier, CNNRegressor, NetworkClassifier
 from crmsprop.augment import Brightness, Contrast, Crop, Cutout, Flip, Mixup, Rotation, Translation, Zoom
 from crmsprop.errors import DivergenceError
+from crmsprop.estimators.inputs import refuse_what_is_no_number
 from crmsprop.nn import AveragePool2D, BatchNorm, Conv2D, DepthwiseConv2D, GlobalAveragePool2D, ReLU, Residual
 
 FLOATS = [np.float32, np.float64]
@@ -131,6 +134,11 @@ def test_dates_and_records_are_no_numbers(cases, kind, name):
         model.fit(X, y, X_val=make(X), y_val=y)
 
 
+def test_a_number_that_numpy_does_not_know_is_one():
+    """The bfloat16 of ml_dtypes, which JAX has, is of the kind of records and bytes without a type, and converts."""
+    refuse_what_is_no_number("X", SimpleNamespace(dtype=SimpleNamespace(kind="V", type=np.generic)))
+
+
 NO_CONVERSION = {
     "text": (pd.DataFrame({"a": ["x"] * N}), "could not convert string to float: 'x'"),
     "rows of two lengths": ([[1.0, 2.0], [3.0]] * 30 + [[4.0]], "setting an array element with a sequence"),
@@ -143,7 +151,7 @@ NO_CONVERSION = {
 @pytest.mark.parametrize("kind", ["mlp", "cnn"])
 def test_what_numpy_cannot_convert_is_named(cases, kind, name):
     X, found = NO_CONVERSION[name]
-    with pytest.raises((TypeError, ValueError), match=f"^X must hold numbers, as many for each sample: .*{found}"):
+    with pytest.raises((TypeError, ValueError), match=f"^X must hold numbers, equally many for each sample: .*{found}"):
         getattr(cases, kind)().fit(X, Y)
 
 
