@@ -125,8 +125,8 @@ class NetworkEstimator(CallbackSupportMixin, HiddenFeatures):  # type: ignore[mi
             If an image estimator without `image_shape` gets rows of more than 3 numbers, each of which is then an image
             of one pixel's height; or images of shape (n_samples, 1, 3 or 4, ...) whose other two axes are longer than
             4, which look as if their channels came first. If a classifier gets y with three columns or more and exactly
-            one 1 in each row, which looks like one-hot classes: it takes them for labels that do not exclude each
-            other.
+            one 1 in each row, which looks like one-hot encoded classes, and `loss` is a name: it takes them for labels
+            that do not exclude each other.
         """
         with self._unchanged_if_refused() as before:
             saved, tasks = self._saved_state(), EpochTasks(self, "fit", X, y, sample_weight)

@@ -162,7 +162,8 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         with np.errstate(invalid="ignore"):  # it looks whether floats are whole, by way of integers
             kind = type_of_target(y, input_name="y", raise_unknown=True)
         if kind == "multilabel-indicator":
-            warn_of_one_hot(y)
+            if isinstance(self.loss, str):  # a Loss says what y is meant to be
+                warn_of_one_hot(y)
             self._target_kind, self.classes_ = LABELS, np.arange(y.shape[1])
         else:
             with np.errstate(invalid="ignore"):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.multiclass import unique_labels
 
 from crmsprop.errors import shown, warn_user
@@ -70,13 +71,18 @@ def classes_of(classes: Any) -> Array:
 
 
 def warn_of_one_hot(y: Any) -> None:
-    """Warn where rows of 0 and 1, an array or a sparse matrix, look like the one-hot encoded classes of samples."""
+    """Warn where rows of 0 and 1, an array or a sparse matrix, look like the one-hot encoded classes of samples.
+
+    It says how to have them as classes, and how to say that they are labels which do not exclude each other.
+    """
     n_rows, n_columns = y.shape
     if n_rows < ENOUGH or n_columns < 3 or (y.sum(axis=1) != 1).any() or ((y != 0).sum(axis=1) != 1).any():
         return
     found = f"y has {n_columns} columns and exactly one 1 in each row"
     taken = "each column is taken for a label that does not exclude the others"
-    warn_user(f"{found}: {taken}; if they are one-hot encoded classes, give y.argmax(axis=1)")
+    array = "y" if issparse(y) else "np.asarray(y)"  # a list and a DataFrame have no argmax
+    remedy = f"give {array}.argmax(axis=1) if they are one-hot encoded classes"
+    warn_user(f"{found}: {taken}; {remedy}, or set loss=crmsprop.nn.BinaryCrossEntropy() to say that this is meant")
 
 
 def numbers_of(y: Any) -> Any:

@@ -3,12 +3,14 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.sparse import csr_array, csr_matrix
+from scipy.sparse import csr_array, csr_matrix, issparse
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV
 
 from crmsprop import CNNClassifier, MLPClassifier
+from crmsprop.nn import BinaryCrossEntropy
 
 
 def test_it_learns_and_its_answers_agree(cases):
@@ -84,33 +86,38 @@ def test_threads_change_no_bit(cases, n_threads):
     assert one.predict_proba(X).tobytes() == many.predict_proba(X).tobytes()
 
 
-@pytest.mark.parametrize("kind", [np.int64, bool, np.float32, list, csr_array, csr_matrix])
+@pytest.mark.parametrize("kind", [np.int64, bool, np.float32, list, pd.DataFrame, csr_array, csr_matrix])
 def test_one_hot_encoded_classes_are_labels_and_a_warning(cases, kind):
     X, classes = cases.rows()
     y = np.eye(3, dtype=np.int64)[classes]
-    given = y.tolist() if kind is list else kind(y) if kind in (csr_array, csr_matrix) else y.astype(kind)
+    given = y.tolist() if kind is list else y.astype(kind) if issubclass(kind, bool | np.number) else kind(y)
+    remedy = "y.argmax(axis=1)" if issparse(given) else "np.asarray(y).argmax(axis=1)"
     with pytest.warns(UserWarning, match="^y has") as caught:
         model = cases.mlp().fit(X, given)
     assert [str(warning.message) for warning in caught] == [
         "y has 3 columns and exactly one 1 in each row: each column is taken for a label that does not exclude the "
-        "others; if they are one-hot encoded classes, give y.argmax(axis=1)"
+        f"others; give {remedy} if they are one-hot encoded classes, or set loss=crmsprop.nn.BinaryCrossEntropy() to "
+        "say that this is meant"
     ]
     assert caught[0].filename == __file__
     assert model.multilabel_
-    assert not cases.mlp().fit(X, y.argmax(axis=1)).multilabel_
+    followed = np.asarray(eval(remedy, {"np": np, "y": given})).ravel()
+    np.testing.assert_array_equal(followed, classes)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.evaluate(X, given)
+        meant = cases.mlp(loss=BinaryCrossEntropy()).fit(X, given)
+    assert meant.predict_proba(X).tobytes() == model.predict_proba(X).tobytes()
 
 
 def test_the_first_part_and_a_new_head_warn_of_one_hot_encoded_classes(cases):
     X, classes = cases.rows()
     y = np.eye(3)[classes]
     model = cases.mlp()
-    with pytest.warns(UserWarning, match=r"give y\.argmax\(axis=1\)$"):
+    with pytest.warns(UserWarning, match="one-hot encoded classes"):
         model.partial_fit(X, y)
     model.partial_fit(X, y)  # warnings are errors here
-    with pytest.warns(UserWarning, match=r"give y\.argmax\(axis=1\)$"):
+    with pytest.warns(UserWarning, match="one-hot encoded classes"):
         cases.mlp().fit(*cases.labels()).fine_tune(X, y)
 
 
