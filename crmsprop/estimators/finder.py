@@ -151,11 +151,12 @@ def _checked_ramp(min_learning_rate: float, max_learning_rate: float, steps: int
     last = check_real("max_learning_rate", max_learning_rate, "(0, inf)")
     if first >= last:
         raise ValueError(f"max_learning_rate must be above min_learning_rate, got {last:g} and {first:g}")
-    n_ways = check_integer("steps", steps, 2) - 1
-    if math.log(last) - math.log(first) < 4 * n_ways * sys.float_info.epsilon:
+    n_rises = check_integer("steps", steps, 2) - 1
+    # Rates that are closer to each other could be rounded to the same number.
+    if math.log(last) - math.log(first) < 4 * n_rises * sys.float_info.epsilon:
         rule = f"max_learning_rate must be above min_learning_rate by so much that {steps} rates differ"
         raise ValueError(f"{rule}, got {last} and {first}")
-    return _Ramp(first, last, n_ways + 1)
+    return _Ramp(first, last, n_rises + 1)
 
 
 def _check_callbacks(callbacks: Any) -> None:

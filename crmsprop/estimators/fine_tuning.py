@@ -82,8 +82,9 @@ def copy_weights(source: Network, target: Network, but_last: bool) -> None:
     given, wanted = ([*_parameters(network, but_last)] for network in (source, target))
     for (name, old), (other, new) in itertools.zip_longest(given, wanted, fillvalue=("none", None)):
         if old is None or new is None or (_kind(name), old.shape) != (_kind(other), new.shape):
-            rule = "the layers must be those of the fit before, but for what has no parameters"
-            raise ValueError(f"{rule}: {_described(other, new)} instead of {_described(name, old)}")
+            rule = "layers must be those of the fit before, but for what has no parameters"
+            found = f"got {_described(other, new)} in place of {_described(name, old)}"
+            raise ValueError(f"{rule}, {found}: call fit to train other layers")
     for (_, old), (_, new) in zip(given, wanted, strict=True):
         new[...] = old
 

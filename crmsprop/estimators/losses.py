@@ -21,9 +21,11 @@ def check_takes_targets(loss: Loss, several: bool) -> None:
     """ValueError where one of our losses is for targets of another kind: a class a sample, or a target an output."""
     evaluate = type(loss).evaluate
     if several and evaluate is SoftmaxCrossEntropy.evaluate:
-        raise ValueError(f"loss must take a target for each output where y is not one of classes, got {shown(loss)}")
+        rule = "loss must be for numbers, as SquaredError is, or for several labels, as BinaryCrossEntropy is"
+        raise ValueError(f"{rule}, where y holds such, got {shown(loss)}, which is for one class a sample")
     if not several and evaluate is PointwiseLoss.evaluate:
-        raise ValueError(f"loss must take classes where y has one for each sample, got {shown(loss)}")
+        rule = "loss must be for one class a sample, as SoftmaxCrossEntropy is"
+        raise ValueError(f"{rule}, where y holds such, got {shown(loss)}, which is for numbers or several labels")
 
 
 def predicts_alike(loss: Loss, other: Loss) -> bool:

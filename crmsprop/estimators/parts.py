@@ -60,8 +60,10 @@ def _check_same_state(optimizer: RMSprop, state: Mapping[str, Any]) -> None:
         ("ema", "averages", options.ema is not None),
     ):
         if on != any(key.startswith(f"{kept}.") for key in state):
-            rule = f"{name} must not go {'on' if on else 'off'} between calls of partial_fit, which the optimizer's"
-            raise ValueError(f"{rule} state outlives, got {getattr(options, name)!r}: call fit for a new training")
+            rule = (
+                f"{name} must stay {'off' if on else 'on'} from one partial_fit to the next, as the optimizer's state"
+            )
+            raise ValueError(f"{rule} goes on, got {getattr(options, name)!r}: call fit for a new training")
 
 
 def progress_of(training: Training) -> Progress:

@@ -232,16 +232,16 @@ def test_other_dropout_than_in_the_fit():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"dense_units": (7,)}, r"'4.weight' of shape \(64, 7\) instead of '4.weight' of shape \(64, 8\)"),
-        ({"dense_units": (8, 6)}, r"'7.weight' of shape \(8, 6\) instead of nothing"),
-        ({"dense_units": ()}, r"nothing instead of '4.weight' of shape \(64, 8\)"),
+        ({"dense_units": (7,)}, r"'4.weight' of shape \(64, 7\) in place of '4.weight' of shape \(64, 8\)"),
+        ({"dense_units": (8, 6)}, r"'7.weight' of shape \(8, 6\) in place of nothing"),
+        ({"dense_units": ()}, r"nothing in place of '4.weight' of shape \(64, 8\)"),
     ],
 )
 def test_layers_that_have_changed_since_the_fit(changed, message):
     X, y = task([0, 1, 2])
     model = CNNClassifier((4,), dense_units=(8,), max_epochs=1, random_state=0).fit(X, y)
     before = model.predict_proba(X)
-    with pytest.raises(ValueError, match=f"^the layers must be those of the fit before, .*: {message}"):
+    with pytest.raises(ValueError, match=f"^layers must be those of the fit before, .*, got {message}: call fit"):
         model.set_params(**changed).fine_tune(X, y)
     assert model.predict_proba(X).tobytes() == before.tobytes()
 

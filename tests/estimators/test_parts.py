@@ -153,10 +153,10 @@ def test_parts_that_are_refused_leave_the_model(cases):
 @pytest.mark.parametrize(
     ("options", "changed", "message"),
     [
-        ({}, {"momentum": 0.9}, "momentum must not go on between calls of partial_fit, .* got 0.9"),
-        ({"momentum": 0.9}, {"momentum": 0.0}, "momentum must not go off between calls of partial_fit, .* got 0.0"),
-        ({}, {"centered": True}, "centered must not go on between calls of partial_fit, .* got True"),
-        ({"ema": 0.9}, {"ema": None}, "ema must not go off between calls of partial_fit, .* got None"),
+        ({}, {"momentum": 0.9}, "momentum must stay off from one partial_fit to the next, .* got 0.9"),
+        ({"momentum": 0.9}, {"momentum": 0.0}, "momentum must stay on from one partial_fit to the next, .* got 0.0"),
+        ({}, {"centered": True}, "centered must stay off from one partial_fit to the next, .* got True"),
+        ({"ema": 0.9}, {"ema": None}, "ema must stay on from one partial_fit to the next, .* got None"),
     ],
 )
 def test_options_that_the_optimizers_state_depends_on_stay(cases, options, changed, message):
