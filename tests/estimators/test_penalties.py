@@ -134,7 +134,8 @@ def test_flipped_predictions_that_are_asked_for_after_a_fit_on_rows(tmp_path):
     model = MLPClassifier((4,), max_epochs=1).fit(X, Y).set_params(flip_predictions=True)
     rule = "flip_predictions must be False where fit has seen rows and no images, got True"
     evaluated, exported = partial(model.evaluate, X, Y), partial(model.export_onnx, tmp_path / "model.onnx")
-    for call in (partial(model.predict, X), partial(model.predict_proba, X), evaluated, exported):
+    predicted = (partial(ask, X) for ask in (model.predict, model.predict_proba, model.decision_function))
+    for call in (*predicted, evaluated, exported):
         with pytest.raises(ValueError, match=rule):
             call()
     with pytest.raises(TypeError, match="flip_predictions must be True or False, got 'no'"):
