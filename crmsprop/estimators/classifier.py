@@ -84,6 +84,11 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         TypeError, ValueError
             As `fit`; and where `classes` are missing or others than before, or `early_stopping`, a balanced
             `class_weight` or a `Checkpoint` is set, which need a whole training.
+
+        Warns
+        -----
+        UserWarning
+            As `fit`, about the first part alone.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(f"class_weight must be None or a dict in partial_fit, got {self.class_weight!r:.100}")
@@ -130,6 +135,8 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
 
     def decision_function(self, X: Any) -> Array:
         """Return the logit of each class or label; of two classes the one of the second above that of the first.
+
+        With `flip_predictions` it is the mean of that for an image and of that for its mirror image.
 
         Parameters
         ----------

@@ -41,7 +41,7 @@ class HiddenFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FittedNe
         return rows
 
     def features(self, X: Any, layer: int) -> Array:
-        """Return the activations of any layer, without dropout.
+        """Return the activations of any layer, without dropout; `flip_predictions` does not count here.
 
         Parameters
         ----------

@@ -157,6 +157,13 @@ class FineTunable(NetworkEstimator):
         DivergenceError
             As in `fit`.
 
+        Warns
+        -----
+        TrainingInterruptedWarning
+            As in `fit`.
+        UserWarning
+            As in `fit`, about a `y` for a new head.
+
         Examples
         --------
         >>> from crmsprop import CNNClassifier

@@ -68,6 +68,11 @@ class PortableNetwork(FineTunable):
             If a parameter is out of its range, or X, classes or order are not as above.
         OSError
             If it cannot be read.
+
+        Warns
+        -----
+        UserWarning
+            As `fit`, about X.
         """
         if (X is None) != (classes is None):
             raise ValueError("X and classes must be given together, got only one of them")

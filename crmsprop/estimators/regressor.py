@@ -65,6 +65,11 @@ class NetworkRegressorBase(RegressorMixin, PortableNetwork):  # type: ignore[mis
         ------
         TypeError, ValueError
             As `fit`; and where `early_stopping` or a `Checkpoint` is set, which need a whole training.
+
+        Warns
+        -----
+        UserWarning
+            As `fit`, about the first part alone.
         """
         self._fit_part(X, y, sample_weight)
         return self
