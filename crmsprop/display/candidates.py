@@ -67,10 +67,13 @@ class Candidates(NamedTuple):
         if any(all(name in params for name in axes) for params in self.params):
             return "every candidate that has them failed"
         scored = [params for params, mean in zip(self.params, self.means, strict=True) if not np.isnan(mean)]
-        beside = dict.fromkeys(name for params in scored if axes[0] in params for name in params if name != axes[0])
-        if beside:
-            return f"no candidate has both, {axes[0]!r} is beside {_listed(beside)}"
-        return f"no candidate has both, give params={axes[0]!r}"
+        axis = next((name for name in axes if any(name in params for params in scored)), None)
+        if axis is None:
+            return "no candidate has both, and every one that has one of them failed"
+        beside = dict.fromkeys(name for params in scored if axis in params for name in params if name != axis)
+        return (
+            f"no candidate has both, {f'{axis!r} is beside {_listed(beside)}' if beside else f'give params={axis!r}'}"
+        )
 
     def _names(self) -> list[str]:
         return list(dict.fromkeys(name for params in self.params for name in params))

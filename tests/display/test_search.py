@@ -245,6 +245,9 @@ def test_a_name_that_is_nearly_right(given, meant):
         draw(results(grid, lambda **params: 1.0), params=given)
 
 
+NONE_IS_LEFT = "no candidate has both, and every one that has one of them failed"
+
+
 @pytest.mark.parametrize(
     ("grid", "params", "why"),
     [
@@ -252,6 +255,9 @@ def test_a_name_that_is_nearly_right(given, meant):
         ([{"a": [1, 2]}, {"b": [1, 2]}], None, "no candidate has both, give params='a'"),
         ([{"a": [1], "bad": [1]}, {"b": [1]}], ["a", "bad"], "every candidate that has them failed"),
         ([{"bad": [1]}, {"b": [1]}], "bad", "every candidate that has them failed"),
+        ([{"bad": [1]}, {"b": [1]}], ["bad", "b"], "no candidate has both, give params='b'"),
+        ([{"bad": [1]}, {"b": [1], "c": [1]}], ["bad", "b"], "no candidate has both, 'b' is beside 'c'"),
+        ([{"bad": [1]}, {"bad": [1], "c": [1]}, {"bad": [1], "d": [1]}, {"b": [1]}], ["c", "d"], NONE_IS_LEFT),
     ],
 )
 def test_parameters_without_a_score_in_common(grid, params, why):
