@@ -24,7 +24,7 @@ class LearningRateScheduler(Callback):
     Raises
     ------
     TypeError
-        If `function` is none, or does not take the two.
+        If `function` is no function, or does not take an epoch and a rate.
     ValueError
         At the beginning of an epoch, before its first batch, if it returns anything but a finite number of at least 0.
 

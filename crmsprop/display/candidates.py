@@ -141,7 +141,7 @@ def _check_columns(cv_results: Any, metric: str) -> None:
         rule = "cv_results must have the columns params and mean_test_score, or that of another metric"
         raise ValueError(f"{rule}, got {', '.join(map(str, cv_results)) or 'none'}")
     if metric not in metrics:
-        raise ValueError(f"metric must be one of {_listed(metrics)}, whose scores there are, got {shown(metric)}")
+        raise ValueError(f"metric must be one of {_listed(metrics)}, as in cv_results, got {shown(metric)}")
 
 
 def _checked_params(column: Iterable[Any]) -> list[dict[str, Any]]:

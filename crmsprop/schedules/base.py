@@ -145,8 +145,8 @@ class FunctionSchedule(Schedule):
     Raises
     ------
     TypeError, ValueError
-        If a parameter has the wrong type or is out of its range, or the function does not take the two. A call raises
-        ValueError if the function returns anything but a finite number of at least 0.
+        If a parameter has the wrong type or is out of its range, or the function does not take an epoch and a rate. A
+        call raises ValueError if the function returns anything but a finite number of at least 0.
 
     Examples
     --------

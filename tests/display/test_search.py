@@ -218,8 +218,8 @@ ABC = "params must be one or two of 'a', 'b', 'c', got "
         ({"params": []}, ValueError, f"{ABC}[]: None takes the first two that vary"),
         ({"params": 3}, TypeError, "params must be the name of a parameter, or a sequence of two, got 3"),
         ({"params": ["a", 3]}, TypeError, "params must be the name of a parameter, or a sequence of two, got ['a', 3]"),
-        ({"metric": "f1"}, ValueError, "metric must be one of 'score', whose scores there are, got 'f1'"),
-        ({"metric": 1}, ValueError, "metric must be one of 'score', whose scores there are, got 1"),
+        ({"metric": "f1"}, ValueError, "metric must be one of 'score', as in cv_results, got 'f1'"),
+        ({"metric": 1}, ValueError, "metric must be one of 'score', as in cv_results, got 1"),
     ],
 )
 def test_wrong_options(options, error, message):
@@ -279,7 +279,7 @@ def test_results_with_nothing_to_draw():
 
 def test_several_metrics_and_none_that_is_called_score():
     cv_results = {"params": [{"a": 1}], "mean_test_f1": [1.0], "mean_test_recall": [1.0]}
-    with pytest.raises(ValueError, match="metric must be one of 'f1', 'recall', whose scores there are, got 'score'"):
+    with pytest.raises(ValueError, match="metric must be one of 'f1', 'recall', as in cv_results, got 'score'"):
         draw(cv_results)
 
 
