@@ -252,7 +252,13 @@ def read_training_data(path):
 
 
 def read_predicted(path):
-    read_samples(path, types.SimpleNamespace(image_shape_=None), False, None)
+    """Samples that are read, and are no rows of five numbers, are refused by the model, not as a file."""
+    model = types.SimpleNamespace(image_shape_=None, n_features_in_=5, _fitted_on_uint8=False)
+    try:
+        read_samples(path, model, False, None)
+    except ValueError as error:
+        if isinstance(error, FileFormatError) or "the model " not in str(error):
+            raise
 
 
 PICTURES = (
