@@ -247,9 +247,15 @@ def flag_of(parameter: str) -> str:
 
 
 def with_flags(message: str) -> str:
-    """Return an error message about a parameter as one about the option that sets it."""
+    """Return an error message about a parameter as one about the option that sets it, with sizes as they are typed."""
     flags = {"image_shape": "--image-shape", **{option.parameter: _flag(option) for option in ALL}}
-    return re.sub(r"^(\w+)(?=(\[\d+\])? must )", lambda name: flags.get(name[1], name[1]), message)
+    found = re.match(r"(\w+)(?=(\[\d+\])? must )", message)
+    if found is None or found[1] not in flags:
+        return message
+    typed = re.sub(
+        r"\b(such as|got) \((\d+(?:, \d+)*),?\)", lambda sizes: f"{sizes[1]} {sizes[2].replace(',', '')}", message
+    )
+    return flags[found[1]] + typed[found.end() :]
 
 
 def _flag(option: Option) -> str:

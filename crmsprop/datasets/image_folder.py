@@ -174,13 +174,14 @@ def _common_size(sizes: dict[Path, tuple[int, int, int]]) -> tuple[int, int]:
     for path, (height, width, _) in sorted(sizes.items()):
         if (height, width) != (h, w):
             got = f"{first} has {w} x {h} pixels, width first, and {path} {width} x {height}"
-            raise ValueError(f"image_shape must be given, such as 64 and 64, for pictures that differ in size: {got}")
+            raise ValueError(f"image_shape must be given, such as (64, 64), for pictures that differ in size: {got}")
     return h, w
 
 
 def _checked_shape(image_shape: Any) -> tuple[int, ...]:
     if not isinstance(image_shape, Sequence) or isinstance(image_shape, str) or len(image_shape) not in (2, 3):
-        raise ValueError(f"image_shape must be height, width and perhaps channels, got {shown(image_shape)}")
+        rule = "image_shape must be height, width and perhaps channels, such as (64, 64)"
+        raise ValueError(f"{rule}, got {shown(image_shape)}")
     shape = tuple(check_integer(f"image_shape[{i}]", size, 1) for i, size in enumerate(image_shape))
     if len(shape) == 3 and shape[2] not in MODES:
         raise ValueError(f"image_shape[2] must be 1, 3 or 4 channels, got {shape[2]}")
@@ -227,7 +228,14 @@ def _each(
 def _failure(failed: Sequence[tuple[Path, Exception]]) -> Exception:
     (_, error), *others = sorted(failed, key=lambda one: one[0])
     if not others:
-        return error
+        return _with_remedy(error)
     names = ", ".join(str(path) for path, _ in others[:NAMED])
     more = "" if len(others) <= NAMED else f" and {len(others) - NAMED} more"
     return FileFormatError(f"{error}; nor can be read {names}{more}: remove or replace them")
+
+
+def _with_remedy(error: Exception) -> Exception:
+    """Return the error of one picture with what to do, unless it says so itself, or the system is to blame."""
+    if ": save it " in str(error) or not isinstance(error, FileFormatError):
+        return error
+    return FileFormatError(f"{error}; remove or replace it")

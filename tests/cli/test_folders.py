@@ -92,14 +92,14 @@ def refused(run, *arguments):
 
 
 def test_sizes_that_differ(run, photos):
-    message = "--image-shape must be given, such as 64 and 64, for pictures that differ in size: photos/"
+    message = "--image-shape must be given, such as 64 64, for pictures that differ in size: photos/"
     assert refused(run).startswith(message)
 
 
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((8,), "--image-shape must be height, width and perhaps channels, got (8,)"),
+        ((8,), "--image-shape must be height, width and perhaps channels, such as 64 64, got 8"),
         ((0, 8), "--image-shape[0] must be at least 1, got 0"),
         ((8, 8, 2), "--image-shape[2] must be 1, 3 or 4 channels, got 2"),
     ],
@@ -156,7 +156,8 @@ def test_a_part_without_colours_is_of_a_folder_that_has_some(train_small, run, p
 
 def test_a_picture_that_cannot_be_read(run, photos):
     (photos / "dark" / "2.png").write_bytes(b"hello")
-    assert refused(run, *SHAPE) == "photos/dark/2.png cannot be read: no picture of a known format"
+    message = "photos/dark/2.png cannot be read: no picture of a known format; remove or replace it"
+    assert refused(run, *SHAPE) == message
 
 
 def test_more_memory_than_there_is(run, photos, monkeypatch):

@@ -107,7 +107,7 @@ def test_one_picture_is_read_like_those_of_a_folder():
     assert any(np.array_equal(one, image) for image in X)
     np.testing.assert_array_equal(load_image(Path("photos/dog/1.png"), (3, 5)), one)
     assert load_image("photos/dog/1.png", (3, 5, 1)).shape == (3, 5, 1)
-    with pytest.raises(ValueError, match=r"^image_shape must be height, width and perhaps channels, got 3$"):
+    with pytest.raises(ValueError, match=r"^image_shape must be height, width .*, such as \(64, 64\), got 3$"):
         load_image("photos/dog/1.png", 3)
     with pytest.raises(FileNotFoundError):
         load_image("photos/dog/9.png", (3, 5))
@@ -206,7 +206,7 @@ def test_sizes_that_differ():
     make("photos")
     save("photos/dog/z.png", 0, size=(6, 5))
     message = r"differ in size: photos/cat/0\.png has 6 x 4 pixels, width first, and photos/dog/z\.png 6 x 5$"
-    with pytest.raises(ValueError, match=r"^image_shape must be given, such as 64 and 64, .* that " + message):
+    with pytest.raises(ValueError, match=r"^image_shape must be given, such as \(64, 64\), .* that " + message):
         load_image_folder("photos")
 
 
@@ -224,9 +224,9 @@ def test_a_photograph_that_was_held_sideways_has_the_size_that_it_shows():
 @pytest.mark.parametrize(
     ("image_shape", "message"),
     [
-        ((4,), r"^image_shape must be height, width and perhaps channels, got \(4,\)$"),
-        ("44", r"^image_shape must be height, width and perhaps channels, got '44'$"),
-        (64, r"^image_shape must be height, width and perhaps channels, got 64$"),
+        ((4,), r"^image_shape must be height, width and perhaps channels, such as \(64, 64\), got \(4,\)$"),
+        ("44", r"^image_shape must be height, width and perhaps channels, such as \(64, 64\), got '44'$"),
+        (64, r"^image_shape must be height, width and perhaps channels, such as \(64, 64\), got 64$"),
         ((0, 4), r"^image_shape\[0\] must be at least 1, got 0$"),
         ((4, 4, 2), r"^image_shape\[2\] must be 1, 3 or 4 channels, got 2$"),
     ],
@@ -318,7 +318,7 @@ def test_links_to_no_picture_are_named(target):
 def test_a_pipe_is_not_waited_for():
     make("photos")
     os.mkfifo("photos/cat/a.png")
-    with pytest.raises(FileFormatError, match=r"^photos/cat/a\.png must be a regular file$"):
+    with pytest.raises(FileFormatError, match=r"^photos/cat/a\.png must be a regular file; remove or replace it$"):
         load_image_folder("photos")
 
 
@@ -333,7 +333,7 @@ def test_a_name_that_is_no_text():
 def test_pictures_that_cannot_be_read_are_named(image_shape):
     make("photos")
     Path("photos/cat/3.png").write_bytes(b"")
-    message = r"^photos/cat/3\.png cannot be read: no picture of a known format$"
+    message = r"^photos/cat/3\.png cannot be read: no picture of a known format; remove or replace it$"
     with pytest.raises(FileFormatError, match=message):
         load_image_folder("photos", image_shape)
     for i in (5, 2):
@@ -364,7 +364,7 @@ def test_three_parts_are_one_too_many():
 def test_pictures_that_are_damaged_behind_their_head():
     make("photos")
     Path("photos/cat/3.png").write_bytes(Path("photos/cat/3.png").read_bytes()[:45])
-    with pytest.raises(FileFormatError, match=r"^photos/cat/3\.png cannot be read: "):
+    with pytest.raises(FileFormatError, match=r"^photos/cat/3\.png cannot be read: .*; remove or replace it$"):
         load_image_folder("photos")
 
 
