@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     job = make_job(options, data)
     with output_folder(options.output, DEFAULT_FOLDER, FILES) as folder:
         result = _find(job, data, options)
-        problem = doubt(result)
+        problem = doubt(result, exploded=len(result.losses) < options.steps)
         lines = _suggestions(result, "no suggestion, see the warning" if problem else "the suggestion")
         _write(folder, result)
     show("\n".join([*lines, *_files(folder)]))
@@ -128,7 +128,7 @@ def _find(job: Job, data: Data, options: argparse.Namespace) -> LearningRateFind
         return find_learning_rate(job.estimator, job.fit["X"], job.fit["y"], **ramp, callbacks=watching)
 
 
-def doubt(result: LearningRateFinderResult) -> str:
+def doubt(result: LearningRateFinderResult, exploded: bool) -> str:
     """Return what to say where the loss falls by no more than chance would have it, and what to do; or nothing.
 
     How much single batches differ is taken from one to the next, in the first third of the ramp, where little is
@@ -141,7 +141,10 @@ def doubt(result: LearningRateFinderResult) -> str:
     if fall >= CHANCE * noise:
         return ""
     found = f"the rates may be chance: the smoothed loss falls by {fall:.2g}, and single batches differ by {noise:.2g}"
-    return f"{found}; try a larger --batch-size, more --steps or a higher --max-learning-rate, and look at the data"
+    remedies = "a larger --batch-size or more --steps"
+    if not exploded:  # higher rates are of no use where the loss was too high already
+        remedies = "a larger --batch-size, more --steps or a higher --max-learning-rate"
+    return f"{found}; try {remedies}, and look at the data"
 
 
 def _suggestions(result: LearningRateFinderResult, steepest: str) -> list[str]:
