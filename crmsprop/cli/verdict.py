@@ -29,15 +29,19 @@ def no_better_than_a_guess(score: Mapping[str, float], data: Data) -> bool:
     labels, counts = np.unique(data.y, return_counts=True)
     shares = counts / counts.sum()
     guessed = float(-np.log(shares[np.searchsorted(labels, data.y_test)]).mean())
-    chance = chance_accuracy(data)
-    margin = 2 * math.sqrt(chance * (1 - chance) / len(data.y_test))  # two standard errors
-    return not score["loss"] < NO_BETTER * guessed and score["accuracy"] <= chance + margin
+    return not score["loss"] < NO_BETTER * guessed and score["accuracy"] <= chance_accuracy(data) + _margin(data)
 
 
 def chance_accuracy(data: Data) -> float:
     """Return the share of the test data that is of the class that is the most frequent one in training."""
     labels, counts = np.unique(data.y, return_counts=True)
     return float(np.mean(data.y_test == labels[counts.argmax()]))
+
+
+def _margin(data: Data) -> float:
+    """Return two standard errors of the accuracy of a guess: with few test data more than that may be chance."""
+    chance = chance_accuracy(data)
+    return 2 * math.sqrt(chance * (1 - chance) / len(data.y_test))
 
 
 def doubt(estimator: Any, score: Mapping[str, float], data: Data, find_lr: str) -> str:
@@ -48,7 +52,8 @@ def doubt(estimator: Any, score: Mapping[str, float], data: Data, find_lr: str) 
     if not no_better_than_a_guess(score, data):
         return ""
     chance = chance_accuracy(data)
-    found = f"a test accuracy of {score['accuracy']:.4f} is no better than a guess, {chance:.4f}"
+    guess = f"{chance:.4f} +- {_margin(data):.4f} on {len(data.y_test):,} samples"
+    found = f"a test accuracy of {score['accuracy']:.4f} is no better than a guess, {guess}"
     if estimator.history_["accuracy"][-1] > (1 + chance) / 2:
         return f"{found}, though the training data are known: it needs more of them, or --l2 or --augment"
     rate = f"another --learning-rate than {estimator.learning_rate:g}"
