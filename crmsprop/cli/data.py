@@ -92,8 +92,8 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         help='"digits": 1,797 scanned digits that come with scikit-learn and need no network; "cifar10": 60,000 colour '
         'photographs; a folder with a folder of pictures for each class (extra "images"), or with two folders of such, '
         "train and test; or a file by numpy.savez with the arrays X and y, and perhaps X_test and y_test. Without test "
-        "data a fifth of each class is held out. X has shape (n, height, width[, channels]) or (n, features); uint8 "
-        "images are scaled to 0..1, everything else is taken as it is (default: digits)",
+        "data about a fifth of each class is held out. X has shape (n, height, width[, channels]) or (n, features); "
+        "uint8 images are scaled to 0..1, everything else is taken as it is (default: digits)",
     )
     group.add_argument(
         "--image-shape",
