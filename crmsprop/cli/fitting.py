@@ -14,7 +14,7 @@ from crmsprop.cli.data import Data
 from crmsprop.cli.next_step import search_of_rate, use_of_model
 from crmsprop.cli.progress import bars
 from crmsprop.cli.report import history_table, result_lines, training_line
-from crmsprop.cli.terminal import show, warn
+from crmsprop.cli.terminal import show, shown_together, warn
 from crmsprop.cli.verdict import doubt
 from crmsprop.errors import TrainingInterruptedWarning
 
@@ -90,7 +90,7 @@ def print_results(
         What the files are that are there beside those of a training.
     """
     if not options.quiet:
-        if not (sys.stdout.isatty() and sys.stderr.isatty()):  # there its lines were shown, an epoch each
+        if not shown_together():  # there its lines were shown, an epoch each
             show(history_table(estimator.history_))
         show(training_line(estimator))
     show(result_lines(score, len(data.X_test), folder, more))

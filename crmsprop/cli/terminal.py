@@ -33,6 +33,16 @@ def warn(line: str) -> None:
     show(f"crmsprop: warning: {line}", sys.stderr)
 
 
+def shown_together() -> bool:
+    """Return whether a reader of standard output sees standard error, too: both are a terminal, or one file or pipe."""
+    if sys.stdout.isatty() and sys.stderr.isatty():
+        return True
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):  # streams without a file behind them, such as those of a notebook
+        return False
+
+
 def hand_on(text: str) -> None:
     """Print text for other programs on standard output: exactly, unless that is a terminal, for which see `show`."""
     _write(harmless(text) if sys.stdout.isatty() else text, sys.stdout)

@@ -13,7 +13,7 @@ from model_files import put, with_config
 
 import crmsprop
 from crmsprop.cli import terminal
-from crmsprop.cli.terminal import harmless, printable, show
+from crmsprop.cli.terminal import harmless, printable, show, shown_together
 
 ESCAPES = "\x1b[2J\x1b]0;title\x07"
 NASTY = f"a{ESCAPES}\x9b31m\u202eb\r"
@@ -161,3 +161,23 @@ def test_a_stream_without_an_encoding(capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     show("é")
     assert sys.stdout.getvalue() == "é\n"
+
+
+# who sees what
+
+
+@pytest.mark.parametrize(("terminals", "expected"), [((), False), (("out",), False), (("out", "err"), True)])
+def test_two_terminals_are_one_reader(monkeypatch, capsys, terminals, expected):
+    """What pytest puts in their place has no file behind it."""
+    for name in terminals:
+        monkeypatch.setattr(f"sys.std{name}.isatty", lambda: True)
+    assert shown_together() is expected
+
+
+@pytest.mark.parametrize("names", [("log", "log"), ("log", "other")])
+def test_one_file_for_both_is_one_reader(monkeypatch, folder, names):
+    """As ``crmsprop train > log 2>&1`` has them."""
+    with open(names[0], "w") as out, open(names[1], "a") as err:
+        monkeypatch.setattr("sys.stdout", out)
+        monkeypatch.setattr("sys.stderr", err)
+        assert shown_together() is (names[0] == names[1])
