@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 from crmsprop.cli.data import Data
+from crmsprop.cli.invocation import program
 from crmsprop.cli.output import MODEL
 
 
@@ -23,7 +24,7 @@ def search_of_rate(options: argparse.Namespace) -> str:
 
 
 def _command(*words: str) -> str:
-    return shlex.join(["crmsprop", *words])
+    return shlex.join([*program(), *words])
 
 
 def _data_words(options: argparse.Namespace) -> list[str]:

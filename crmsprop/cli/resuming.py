@@ -4,12 +4,14 @@ import argparse
 import io
 import json
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from crmsprop.callbacks import Checkpoint
+from crmsprop.cli.invocation import program
 from crmsprop.cli.parser import UsageError
 from crmsprop.errors import FileFormatError, check_integer
 from crmsprop.files import lock_file, naming
@@ -74,7 +76,7 @@ def can_go_on(folder: Path) -> bool:
 
 def resume_command(folder: Path) -> str:
     """Return what to say of a training that can go on."""
-    return f'"crmsprop train --resume {folder}" goes on'
+    return f'"{shlex.join([*program(), "train", "--resume", str(folder)])}" goes on'
 
 
 def with_stored_arguments(options: argparse.Namespace, arguments: Sequence[str]) -> list[str]:
