@@ -3,6 +3,7 @@
 import argparse
 import math
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from crmsprop.cli.data import Data
@@ -27,7 +28,7 @@ def make_job(options: argparse.Namespace, data: Data, searched: Collection[str] 
     Raises
     ------
     UsageError
-        If the model needs images and the data are rows, or an option does not apply to the model.
+        If the model needs images and the data are rows or smaller images, or an option does not apply to the model.
     TypeError, ValueError
         If the share of validation data is out of its range. The other parameters are checked by ``fit``.
     """
@@ -38,6 +39,7 @@ def make_job(options: argparse.Namespace, data: Data, searched: Collection[str] 
     _check_given(name, given, parameters, searched)
     if parameters.get("augmentation") is not None and not data.holds_images:
         raise UsageError(f"--augment needs images, got rows of {data.X.shape[1]} features: give --image-shape")
+    _check_size(name, data, "a larger --image-shape" if Path(options.data).is_dir() else "larger images")
     estimator = _make_estimator(name, parameters, data)
     if not recipe.validates_on_last:
         return Job(estimator, {"X": data.X, "y": data.y})
@@ -59,6 +61,15 @@ def watched(data: Data, job: Job) -> Data:
 def model_name(options: argparse.Namespace, data: Data) -> str:
     """Return what --model is, or what it is for these data where it is not given."""
     return options.model or ("cnn" if data.holds_images else "mlp")
+
+
+def _check_size(name: str, data: Data, larger: str) -> None:
+    """UsageError where images are too small for the model, with what can be larger."""
+    smallest = RECIPES[name].smallest
+    height, width = data.X.shape[1:3] if data.holds_images else (smallest, smallest)
+    if min(height, width) < smallest:
+        rule = f"--model {name} needs images of at least {smallest} x {smallest} pixels, got {height} x {width}"
+        raise UsageError(f"{rule}: give {larger} or another --model")
 
 
 def _make_estimator(name: str, parameters: dict[str, Any], data: Data) -> Any:

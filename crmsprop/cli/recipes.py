@@ -20,11 +20,14 @@ class Recipe(NamedTuple):
         Those that differ from the class's defaults, or that must not move with them.
     validates_on_last : bool
         Whether the validation data are the last samples in order, and not a share of each class.
+    smallest : int
+        Height and width, at least, of the images that its fixed layers take; 1 where the layers say it themselves.
     """
 
     estimator: type[Any]
     parameters: dict[str, Any]
     validates_on_last: bool = False
+    smallest: int = 1
 
     def value(self, name: str) -> Any:
         """Return the value of a parameter where no option is given; KeyError if the estimator has no such parameter."""
@@ -79,8 +82,8 @@ RECIPES = {
     "cnn": Recipe(CNNClassifier, CHOSEN),
     "mlp": Recipe(MLPClassifier, CHOSEN),
     "tuned": Recipe(NetworkClassifier, TUNED),
-    "fast": Recipe(NetworkClassifier, FAST),
-    "vgg16": Recipe(NetworkClassifier, {**TUNED, "layers": models.vgg16(batch_norm=True, units=512)}),
+    "fast": Recipe(NetworkClassifier, FAST, smallest=25),
+    "vgg16": Recipe(NetworkClassifier, {**TUNED, "layers": models.vgg16(batch_norm=True, units=512)}, smallest=32),
     "resnet20": Recipe(NetworkClassifier, {**TUNED, "layers": models.resnet20()}),
     "reference": Recipe(CNNClassifier, {**reference.PARAMETERS, "random_state": 0}, validates_on_last=True),
 }

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from crmsprop import CNNClassifier, NetworkClassifier, load
 from crmsprop.cli.data import Data
@@ -25,10 +26,25 @@ def test_fast_trains_on_images_of_25_pixels(run, folder):
 
 
 @pytest.mark.parametrize("name", ["fast", "vgg16"])
-def test_images_that_are_too_small(run, name):
+def test_images_that_are_too_small(run, folder, name):
+    smallest = RECIPES[name].smallest
+    rule = f"--model {name} needs images of at least {smallest} x {smallest} pixels"
     error = run("train", "--model", name, "--epochs", 1, "--quiet").error()
+    assert error == f"{rule}, got 8 x 8: give larger images or another --model"
+    for label in ("dark", "light"):
+        (folder / "photos" / label).mkdir(parents=True)
+        for i in range(12):
+            Image.new("RGB", (40, 40)).save(folder / "photos" / label / f"{i}.png")
+    error = run("find-lr", "--model", name, "--data", "photos", "--image-shape", smallest, smallest - 1).error()
+    assert error == f"{rule}, got {smallest} x {smallest - 1}: give a larger --image-shape or another --model"
+
+
+@pytest.mark.parametrize("name", sorted(name for name, recipe in RECIPES.items() if recipe.smallest > 1))
+def test_the_smallest_images_are_those_that_the_layers_take(run, name):
+    smallest = RECIPES[name].smallest
+    assert run("summary", "--model", name, "--input-shape", smallest, smallest, 3).code == 0
+    error = run("summary", "--model", name, "--input-shape", smallest, smallest - 1, 3).error()
     assert "does not fit the shape" in error
-    assert "needs images of at least" in error
 
 
 @pytest.mark.parametrize("name", ["tuned", "fast", "vgg16"])
