@@ -134,7 +134,7 @@ def test_rows(study_of):
         (["--param", "rho=0.9", "--scoring", "acc"], "--scoring must name a scorer of scikit-learn, such as "),
         (["--param", "rho=0.9", "--jobs", 0], "--jobs must be at least 1, got 0"),
         (["--param", "rho=0.9", "--jobs", 2, "--scheduler", "x"], "--jobs does nothing with --scheduler"),
-        (["--param", "rho=0.9", "--model", "fast"], "--model fast needs images of at least 25 x 25 pixels, got 6 x 5: "),
+        (["--param", "rho=0.9", "--model", "fast"], "--model fast needs images of at least 25 x 25 pixels, got 6 x 5"),
         (["--param", "rho=0.9", "--data", "rows.npz", "--param", "augmentation=flip"], "--param augmentation must be "),
     ],
 )
