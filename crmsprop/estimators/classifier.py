@@ -196,12 +196,16 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         if self._target_kind == LABELS:
             return self._indicators(y, dtype)
         y = column_or_1d(y, warn=True)
+        target = np.searchsorted(self.classes_, y).astype(np.int64, copy=False)
+        if not np.array_equal(self.classes_.take(target, mode="clip"), y):
+            self._check_known(y)
+        return target
+
+    def _check_known(self, y: Array) -> None:
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
             seen = f"labels that fit has seen ({_named(self.classes_)})"
             raise ValueError(f"y must hold only {seen}, got {_named(unknown)}; fine_tune with a new head learns others")
-        target: Array = np.searchsorted(self.classes_, y).astype(np.int64)
-        return target
 
     def _indicators(self, y: Any, dtype: np.dtype[Any]) -> Array:
         y = y.toarray() if issparse(y) else np.asarray(y)

@@ -27,8 +27,10 @@ UNITS = [(7, 3, width) for width in WIDTHS]
 INPUTS = [(7, width, 3) for width in WIDTHS]
 DEPTHS = [(7, depth, 18) for depth in (255, 256, 257, 513)] + [(7, 18, depth) for depth in (255, 256, 257, 513)]
 INPUT_BLOCKS = [(3, inputs, 9) for inputs in (47, 48, 49, 97)]
+# Of dweight, for few inputs: two halves of an even number of panels of 4 to 32 columns.
+COLUMN_BLOCKS = [(3, inputs, units) for inputs in (5, 132, 133) for units in (16, 40, 64, 96, 97, 128)]
 TOGETHER = [(49, 257, 17), (50, 49, 33)]
-SIZES = EMPTY + TILE_ROWS + ROW_BLOCKS + UNITS + INPUTS + DEPTHS + INPUT_BLOCKS + TOGETHER
+SIZES = EMPTY + TILE_ROWS + ROW_BLOCKS + UNITS + INPUTS + DEPTHS + INPUT_BLOCKS + COLUMN_BLOCKS + TOGETHER
 
 
 @functools.cache
@@ -164,6 +166,22 @@ def test_sparse_operands(kernel, dtype, sizes, density):
     got = dense_backward(kernel, x, weight, dy, (True, True))
     for gradient, expected in zip(got, (wide[3] @ wide[1].T, wide[0].T @ wide[3], wide[3].sum(axis=0)), strict=True):
         assert_close(gradient, expected, scale=1.0)
+
+
+@pytest.mark.parametrize("full", [0.5, 0.7, 1.0])
+def test_rows_are_the_same_among_full_ones(kernel, dtype, full):
+    """Blocks with few zeros go another way, to the same bits: of out, of dx and, for a column of x, of dweight."""
+    x, weight, bias, dy = operands((70, 100, 130), dtype)
+    sparse, filled = thinned(x, 0.3), thinned(x, full)
+    filled[:9], filled[:, 5] = sparse[:9], sparse[:, 5]
+    out = [dense_forward(kernel, rows, weight, bias, sparse=True)[:9] for rows in (sparse, filled)]
+    dweight = [dense_backward(kernel, rows, weight, dy, (True, True))[1][5] for rows in (sparse, filled)]
+    sparse, filled = thinned(dy, 0.3), thinned(dy, full)
+    filled[:9] = sparse[:9]
+    dx = [dense_backward(kernel, x, weight, rows, (True, True))[0][:9] for rows in (sparse, filled)]
+    assert_same_bits(*([values] for values in out))
+    assert_same_bits(*([values] for values in dweight))
+    assert_same_bits(*([values] for values in dx))
 
 
 @pytest.mark.parametrize("sparse", [(True, False), (False, True)])

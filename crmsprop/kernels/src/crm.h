@@ -10,6 +10,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#if defined(__GNUC__) && defined(__AVX__)
+#include <immintrin.h>
+#endif
 
 #include "isa.h"
 
@@ -78,22 +81,37 @@ ALWAYS_INLINE void store_bytes(unsigned char *to, lanes value) { *to = (unsigned
 ALWAYS_INLINE vec load(const real *from) { return *(const vec *)from; }
 ALWAYS_INLINE void store(real *to, vec value) { *(vec *)to = value; }
 
+/* The first `count` lanes, LANES or more for all; the others are 0, and their memory is not touched. */
 ALWAYS_INLINE vec load_some(const real *from, isize count)
 {
-    real row[LANES] = {0};
     if (count >= LANES)
         return load(from);
+#if defined(__AVX512F__) && defined(__GNUC__)
+    if (sizeof(real) == 4)
+        return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), from);
+    return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << count) - 1), from);
+#else
+    real row[LANES] = {0};
     memcpy(row, from, count * sizeof(real));
     return load(row);
+#endif
 }
 
 /* As many of the lanes of `value` as count. */
 ALWAYS_INLINE void store_some(real *to, vec value, isize count)
 {
-    if (count >= LANES)
+    if (count >= LANES) {
         store(to, value);
+        return;
+    }
+#if defined(__AVX512F__) && defined(__GNUC__)
+    if (sizeof(real) == 4)
+        _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1), (__m512)value);
     else
-        memcpy(to, &value, count * sizeof(real));
+        _mm512_mask_storeu_pd(to, (__mmask8)((1u << count) - 1), (__m512d)value);
+#else
+    memcpy(to, &value, count * sizeof(real));
+#endif
 }
 
 /* max(x, 0), NaN and -0 kept: a NaN must reach the loss, where training stops with an error. */

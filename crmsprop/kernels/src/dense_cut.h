@@ -10,8 +10,10 @@ static void cut_dx(const crm_dense *d, isize row, isize rows, isize column, isiz
     for (isize i = row; d->cut_dx && i < row + rows; i++) {
         const real *x = (const real *)d->x + i * d->inputs + column;
         real *dx = (real *)d->dx + i * d->inputs + column;
-        for (isize j = 0; j < width; j++)
-            dx[j] = x[j] > 0 ? dx[j] : (real)0;
+        for (isize j = 0; j < width; j += LANES) {
+            lanes alive = greater(load_some(x + j, width - j), (vec){0});
+            store_some(dx + j, pick(alive, load_some(dx + j, width - j), (vec){0}), width - j);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
  *
  * One row of the product at a time, up to 8 vectors of it in registers, runs over the list of what is not 0 in its row of
  * the left operand. A multiply-add takes a load of its own, where a tile of tile.h has three for a load; in return those
- * with 0 fall away. The other operand goes in panels of 8 vectors x DEPTH rows (32 KB), which stay in the first-level
+ * with 0 fall away. The other operand goes in panels of 8 vectors x LISTED rows (32 KB), which stay in the first-level
  * cache, or is read in place where its rows are such a panel. Lists are of bytes, made eight elements a step by a table
  * that takes the bits of what is not 0 to their numbers, for all rows of a block before the first is summed: made row by
  * row they waited for each row's multiply-adds (87 ns a row of 64 x 128 against 58, half of it zeros).
@@ -12,9 +12,12 @@
  *
  * On a core of an AMD Zen 5 (249 GFLOP/s at 3.9 GHz, two loads a cycle) the loop makes 165 GFLOP/s of what it multiplies.
  * A layer of 256 x 128 and 200 samples, half of them zeros, in us, against the tiles: forward 51 against 61, dx 53 against
- * 60, dweight 55 against 67; without any zero they lose a half, so that only the plan of a network asks for them. Tried and
- * lost: dweight over lists of dy, turned back at the end (58 against 52 for 100 x 256), panels of 72 rows (2 % slower),
- * 16 vectors x 32 rows (no faster), a call a row (15 ns a row).
+ * 60, dweight 55 against 67; without any zero they lose a half. So a block counts first (2 us of them all), and where more
+ * than MOST_FULL of its left operand is not 0 it goes through the tiles, to the same bits: in MLPs without dropout 45 to
+ * 75 % is, on CIFAR-10 6 to 26 %.
+ *
+ * Tried and lost: dweight over lists of dy, turned back at the end (58 against 52 for 100 x 256), panels of 72 rows (2 %
+ * slower), 16 vectors x 32 rows (no faster), a call a row (15 ns a row), tiles over the panel of the lists (70 to 75 us).
  */
 #include "crm.h"
 #include "dense.h"
@@ -24,15 +27,16 @@
 
 #include "dense_bias.h"
 #include "dense_cut.h"
-#include "tile.h"
+#include "dense_tiles.h"
 
 #define MAX_VECS 8
 #define STRIDE (MAX_VECS * LANES) /* reals from a row of a panel to the next */
 #define PANEL_BYTES 32768
-#define DEPTH (PANEL_BYTES / (MAX_VECS * CRM_VEC_BYTES)) /* rows of a panel; the number of one fits into a byte */
+#define LISTED (PANEL_BYTES / (MAX_VECS * CRM_VEC_BYTES)) /* rows of a panel; the number of one fits into a byte */
 #define ROWS_A_BLOCK 64
 #define DX_ROWS 128   /* more than ROWS_A_BLOCK: w is turned for each block */
 #define FEW_ROWS 8     /* so few rows do not pay for a packed panel */
+#define MOST_FULL 0.6 /* what may be other than 0 for lists to win */
 
 /* ---- lists: the numbers of a row's elements that are not 0, eight elements a step; NaN is not 0 */
 
@@ -89,7 +93,7 @@ typedef struct {
 } panel;
 
 typedef struct {
-    uint8_t numbers[DX_ROWS][DEPTH + 8];
+    uint8_t numbers[DX_ROWS][LISTED + 8];
     isize counts[DX_ROWS];
 } row_lists;
 
@@ -150,16 +154,14 @@ static void sum_stripe(const stripe *t, panel p, isize depth)
 static void pack(const real *w, isize ks, isize js, isize rows, isize width, real *to)
 {
     isize whole = width / LANES * LANES, squares = rows / LANES * LANES;
-    for (isize k = 0; whole < width && k < rows; k++)
-        memset(to + k * STRIDE + whole, 0, LANES * sizeof(real));
     if (js == 1) {
-        for (isize k = 0; k < rows; k++) {
-            for (isize j = 0; j < whole; j += LANES)
-                store(to + k * STRIDE + j, load(w + k * ks + j));
-        }
-        pack_rows(w + whole, ks, 1, rows, width - whole, to + whole, STRIDE);
+        for (isize k = 0; k < rows; k++)
+            for (isize j = 0; j < width; j += LANES)
+                store(to + k * STRIDE + j, load_some(w + k * ks + j, width - j));
         return;
     }
+    for (isize k = 0; whole < width && k < rows; k++)
+        memset(to + k * STRIDE + whole, 0, LANES * sizeof(real));
     for (isize k = 0; k < squares; k += LANES)
         for (isize j = 0; j < whole; j += LANES)
             pack_square(w + k + j * js, js, to + k * STRIDE + j, STRIDE);
@@ -177,7 +179,7 @@ static panel panel_of(const real *w, isize ks, isize js, isize rows, isize width
 
 /* ---- the grids: nearly equal shares */
 
-static isize depth_share(isize depth) { return depth ? CEIL_DIV(depth, CEIL_DIV(depth, DEPTH)) : 1; }
+static isize depth_share(isize depth) { return depth ? CEIL_DIV(depth, CEIL_DIV(depth, LISTED)) : 1; }
 static isize row_blocks(isize rows) { return CEIL_DIV(rows, ROWS_A_BLOCK); }
 static isize share_of(isize size, isize parts, isize unit) { return CEIL_DIV(CEIL_DIV(size, parts), unit) * unit; }
 static isize panels_of(isize columns) { return CEIL_DIV(columns, STRIDE); }
@@ -185,7 +187,7 @@ static isize panel_columns(isize columns) { return share_of(columns, panels_of(c
 static isize panel_scratch(const crm_dense *d)
 {
     (void)d;
-    return DEPTH * STRIDE;
+    return LISTED * STRIDE;
 }
 
 /* rows of `to` = start + a b, where a (rows x depth) is listed and b's element (k, j) is b[k * ks + j * js]. */
@@ -203,6 +205,40 @@ static void product(stripe t, const real *b, isize depth, isize ks, isize js, re
     }
 }
 
+/* Whether a block of the left operand, rows `row` apart, has too few zeros for lists: tiles make the same sums faster. */
+static int too_full(const real *a, isize row, isize rows, isize columns)
+{
+    lanes counts = {0};
+    isize full = 0;
+    for (isize i = 0; i < rows; i++)
+        for (isize j = 0; j < columns; j += LANES)
+            counts -= (lanes)(load_some(a + i * row + j, columns - j) != (vec){0});
+    for (int j = 0; j < LANES; j++)
+        full += counts[j];
+    return rows >= FEW_ROWS && (double)full > MOST_FULL * (double)(rows * columns);
+}
+
+/* As product, by tiles. */
+static void tiles_product(stripe t, const real *b, isize depth, isize ks, isize js, real *scratch)
+{
+    for (isize column = 0; column < t.width; column += PANEL) {
+        target to = {.c = t.to + column,
+                     .cm = t.to_row,
+                     .width = MIN(t.width - column, PANEL),
+                     .start = t.start ? t.start + column : NULL,
+                     .relu = t.relu};
+        block_product(t.a, t.row, depth, b + column * js, ks, js, to, t.rows, scratch);
+    }
+}
+
+static void best_product(stripe t, const real *b, isize depth, isize ks, isize js, real *scratch)
+{
+    if (too_full(t.a, t.row, t.rows, depth))
+        tiles_product(t, b, depth, ks, js, scratch);
+    else
+        product(t, b, depth, ks, js, scratch);
+}
+
 static isize grid(isize rows, isize columns) { return row_blocks(rows) * panels_of(columns); }
 
 static isize forward_blocks(const crm_dense *d) { return grid(d->samples, d->units); }
@@ -218,7 +254,7 @@ static void forward_part(const crm_dense *d, isize row, isize rows, isize column
                 .width = width,
                 .start = d->bias ? (const real *)d->bias + column : NULL,
                 .relu = d->relu};
-    product(t, (const real *)d->weight + column, d->inputs, d->units, 1, scratch);
+    best_product(t, (const real *)d->weight + column, d->inputs, d->units, 1, scratch);
 }
 
 static void forward(const crm_dense *d, isize block, void *scratch)
@@ -247,38 +283,36 @@ static void dx(const crm_dense *d, isize block, void *scratch)
                 .to_row = d->inputs,
                 .width = MIN(d->inputs - column, columns)};
     if (t.rows > 0 && t.width > 0) {
-        product(t, (const real *)d->weight + column * d->units, d->units, 1, d->units, scratch);
+        best_product(t, (const real *)d->weight + column * d->units, d->units, 1, d->units, scratch);
         cut_dx(d, row, t.rows, column, t.width);
     }
 }
 
 /* ---- dweight */
 
-/* Rows [0, rows) of a' for samples [0, samples) of a, whose rows are `row` apart: to[i * DEPTH + s]. */
+/* Rows [0, rows) of a' for samples [0, samples) of a, whose rows are `row` apart: to[i * LISTED + s]. */
 static void turn(const real *a, isize row, isize samples, isize rows, real *to)
 {
     isize whole = rows / LANES * LANES, squares = samples / LANES * LANES;
     for (isize s = 0; s < squares; s += LANES)
         for (isize i = 0; i < whole; i += LANES)
-            pack_square(a + s * row + i, row, to + i * DEPTH + s, DEPTH);
-    pack_rows(a + whole, 1, row, rows - whole, squares, to + whole * DEPTH, DEPTH);
-    pack_rows(a + squares * row, 1, row, rows, samples - squares, to + squares, DEPTH);
+            pack_square(a + s * row + i, row, to + i * LISTED + s, LISTED);
+    pack_rows(a + whole, 1, row, rows - whole, squares, to + whole * LISTED, LISTED);
+    pack_rows(a + squares * row, 1, row, rows, samples - squares, to + squares, LISTED);
 }
 
-#define TURNED (ROWS_A_BLOCK * DEPTH)
+#define TURNED (ROWS_A_BLOCK * LISTED)
 
-static isize dweight_scratch(const crm_dense *d)
-{
-    (void)d;
-    return DEPTH * STRIDE + TURNED;
-}
+#define COPIED (ROWS_A_BLOCK + 2)
+
+static isize dweight_scratch(const crm_dense *d) { return MAX(LISTED * STRIDE + TURNED, outer_scratch(d, COPIED)); }
 
 /* A block of a' b over the samples, `rows` rows of a' and `width` columns of b. */
 static void outer(const real *a, isize a_row, const real *b, isize b_row, isize samples, stripe t, real *scratch)
 {
-    real *turned = scratch + DEPTH * STRIDE;
+    real *turned = scratch + LISTED * STRIDE;
     isize share = CEIL_DIV(depth_share(samples), LANES) * LANES;
-    t.a = turned, t.row = DEPTH;
+    t.a = turned, t.row = LISTED;
     for (isize first = 0; first < samples || first == 0; first += share) {
         isize part = MIN(samples - first, share);
         turn(a + first * a_row, a_row, part, t.rows, turned);
@@ -298,9 +332,14 @@ static void dweight(const crm_dense *d, isize block, void *scratch)
                 .to = (real *)d->dweight + row * d->units + column,
                 .to_row = d->units,
                 .width = MIN(d->units - column, columns)};
+    const real *x = (const real *)d->x + row;
     dbias_share(d, block, dweight_blocks(d));
-    if (t.rows > 0 && t.width > 0)
-        outer((const real *)d->x + row, d->inputs, (const real *)d->dy + column, d->units, d->samples, t, scratch);
+    if (t.rows <= 0 || t.width <= 0)
+        return;
+    if (too_full(x, d->inputs, d->samples, t.rows))
+        outer_product(d, (outer_block){row, t.rows, column, t.width}, COPIED, scratch);
+    else
+        outer(x, d->inputs, (const real *)d->dy + column, d->units, d->samples, t, scratch);
 }
 
 const crm_dense_lists CRM(crm_dense_lists_table) = {

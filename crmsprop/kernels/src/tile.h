@@ -35,15 +35,12 @@ typedef struct {
     int relu, add; /* max(c, 0) at the end; add to what c holds */
 } target;
 
-/* Narrow targets (fewer columns than the tile's) begin and end one element at a time: no byte past a row is touched. */
+/* Narrow targets (fewer columns than the tile's): no byte past a row is touched. */
 static void begin_narrow(int rows, int vecs, const target *t, vec acc[NARROW_ROWS][2])
 {
     for (int i = 0; i < rows; i++) {
-        real row[PANEL] = {0};
-        for (isize j = 0; t->start && j < t->width; j++)
-            row[j] = t->start[i * t->sm + j];
         for (int v = 0; v < vecs; v++)
-            acc[i][v] = load(row + v * LANES);
+            acc[i][v] = t->start ? load_some(t->start + i * t->sm + v * LANES, t->width - v * LANES) : (vec){0};
     }
 }
 
@@ -80,12 +77,13 @@ ALWAYS_INLINE void run_tile(int rows, int vecs, const operands *o, isize xm, isi
 static void end_narrow(int rows, int vecs, const target *t, vec acc[NARROW_ROWS][2])
 {
     for (int i = 0; i < rows; i++) {
-        real row[PANEL];
-        for (int v = 0; v < vecs; v++)
-            store(row + v * LANES, acc[i][v]);
-        for (isize j = 0; j < t->width; j++) {
-            real sum = t->add ? t->c[i * t->cm + j] + row[j] : row[j];
-            t->c[i * t->cm + j] = t->relu ? relu(sum) : sum;
+        for (int v = 0; v < vecs; v++) {
+            real *c = t->c + i * t->cm + v * LANES;
+            isize count = t->width - v * LANES;
+            vec sum = acc[i][v];
+            if (t->add)
+                sum = load_some(c, count) + sum;
+            store_some(c, t->relu ? relu_vec(sum) : sum, count);
         }
     }
 }
@@ -198,11 +196,30 @@ NOINLINE void pack_square(const real *w, isize row, real *panel, isize full)
     for (int k = 0; k < LANES; k++)
         store(panel + k * full, rows[k]);
 }
+
+/* The same of `count` elements of each row. */
+NOINLINE void pack_part(const real *w, isize row, isize count, real *panel, isize full)
+{
+    vec rows[LANES];
+    UNROLL_LANES
+    for (int j = 0; j < LANES; j++)
+        rows[j] = load_some(w + j * row, count);
+    transpose(rows);
+    for (isize k = 0; k < count; k++)
+        store(panel + k * full, rows[k]);
+}
 #else
 static inline void pack_square(const real *w, isize row, real *panel, isize full)
 {
     for (isize j = 0; j < LANES; j++)
         for (isize k = 0; k < LANES; k++)
+            panel[k * full + j] = w[j * row + k];
+}
+
+static inline void pack_part(const real *w, isize row, isize count, real *panel, isize full)
+{
+    for (isize j = 0; j < LANES; j++)
+        for (isize k = 0; k < count; k++)
             panel[k * full + j] = w[j * row + k];
 }
 #endif
@@ -217,11 +234,17 @@ static inline void pack_rows(const real *w, isize ks, isize js, isize rows, isiz
 /* w is read along its rows (js = 1), as it is multiplied, or along its columns (ks = 1), transposed. */
 static inline void pack_panel(const real *w, isize ks, isize js, isize rows, isize width, real *panel)
 {
-    isize full = panel_width(width), squares = ks == 1 ? rows / LANES * LANES : 0, whole = width / LANES * LANES;
+    isize full = panel_width(width), squares = rows / LANES * LANES, whole = width / LANES * LANES;
     if (js == 1 && width == PANEL) {
         for (isize k = 0; k < rows; k++)
             for (isize j = 0; j < PANEL; j += LANES)
                 store(panel + k * PANEL + j, load(w + k * ks + j));
+        return;
+    }
+    if (js == 1) {
+        for (isize k = 0; k < rows; k++)
+            for (isize j = 0; j < full; j += LANES)
+                store(panel + k * full + j, load_some(w + k * ks + j, width - j));
         return;
     }
     for (isize k = 0; width < full && k < rows; k++)
@@ -229,8 +252,9 @@ static inline void pack_panel(const real *w, isize ks, isize js, isize rows, isi
     for (isize k = 0; k < squares; k += LANES)
         for (isize j = 0; j < whole; j += LANES)
             pack_square(w + k + j * js, js, panel + k * full + j, full);
-    pack_rows(w + whole * js, ks, js, squares, width - whole, panel + whole, full);
-    pack_rows(w + squares * ks, ks, js, rows - squares, width, panel + squares * full, full);
+    for (isize j = 0; squares < rows && j < whole; j += LANES)
+        pack_part(w + squares + j * js, js, rows - squares, panel + squares * full + j, full);
+    pack_rows(w + whole * js, ks, js, rows, width - whole, panel + whole, full);
 }
 
 #endif
