@@ -196,7 +196,7 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         if self._target_kind == LABELS:
             return self._indicators(y, dtype)
         y = column_or_1d(y, warn=True)
-        target = np.searchsorted(self.classes_, y).astype(np.int64, copy=False)
+        target: Array = np.searchsorted(self.classes_, y).astype(np.int64, copy=False)
         if not np.array_equal(self.classes_.take(target, mode="clip"), y):
             self._check_known(y)
         return target
