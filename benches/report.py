@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from benches.pictures import draw_curves, draw_ratios
-from benches.sections.alone import fine_tuning_section, kernels_section
+from benches.sections.alone import fine_tuning_section, footprint_section, kernels_section
 from benches.sections.networks import mlp_section, predict_section, search_section, training_section
 from benches.sections.optimizer import rmsprop_section
 
@@ -28,6 +28,7 @@ SECTIONS = {
     "search": search_section,
     "kernels": kernels_section,
     "rmsprop": rmsprop_section,
+    "footprint": footprint_section,
     "fine_tuning": fine_tuning_section,
 }
 

@@ -3,16 +3,21 @@
 A message names the parameter, the rule and the value: ``rho must be in [0, 1), got 1.2``.
 """
 
+import difflib
 import functools
 import importlib
+import inspect
 import math
 import numbers
 import sys
 import warnings
+from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
+
+P = ParamSpec("P")
 
 
 class FileFormatError(ValueError):
@@ -181,6 +186,33 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {shown(value)}")
     return value
+
+
+def answers_keywords(elsewhere: Mapping[str, str]) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Return a decorator of an ``__init__``: it says what to give where Python only says that a keyword is unexpected.
+
+    Parameters
+    ----------
+    elsewhere : mapping of str to str
+        What other libraries call by other names, and what to do here: ``{"lr": "give learning_rate"}``.
+    """
+
+    def decorated(init: Callable[P, None]) -> Callable[P, None]:
+        names = [name for name in inspect.signature(init).parameters if name != "self"]
+
+        @functools.wraps(init)
+        def answering(*args: P.args, **kwargs: P.kwargs) -> None:
+            for name in kwargs:
+                if name not in names:
+                    alike = difflib.get_close_matches(name.lower(), names, n=1)
+                    guess = f"give {alike[0]}" if alike else f"its parameters are {', '.join(names)}"
+                    advice = elsewhere.get(name, guess)
+                    raise TypeError(f"{type(args[0]).__name__} has no parameter {name!r}: {advice}")
+            init(*args, **kwargs)
+
+        return answering
+
+    return decorated
 
 
 def warn_user(message: str, category: type[UserWarning] = UserWarning) -> None:

@@ -1,6 +1,7 @@
 """What RMSprop refuses: the message names the parameter, the rule and the value, and nothing is changed."""
 
 import contextlib
+import inspect
 import re
 import threading
 
@@ -9,6 +10,7 @@ import pytest
 from child_process import in_child, in_new_interpreter
 
 from crmsprop import RMSprop, rmsprop_update
+from crmsprop.optimizer.presets import ELSEWHERE
 from crmsprop.schedules import CosineAnnealing
 
 NAN, INF = float("nan"), float("inf")
@@ -38,6 +40,29 @@ def test_numbers_out_of_range(name, interval, values):
         refused(ValueError, f"{name} must be in {interval}, got {value!r}", RMSprop, params, **{name: value})
     for value in ("0.1", None, True, [0.1]):
         refused(TypeError, f"{name} must be a number in {interval}, got {value!r}", RMSprop, params, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("lr", "give learning_rate"),
+        ("alpha", "give rho"),
+        ("eps", "give epsilon"),
+        ("clipnorm", "give clip_norm"),
+        ("momentun", "give momentum"),
+        ("foreach", "its parameters are params, learning_rate, rho, epsilon, momentum, nesterov"),
+    ],
+)
+def test_a_parameter_of_another_name_is_answered(name, advice):
+    refused(TypeError, f"RMSprop has no parameter {name!r}: {advice}", RMSprop, [np.zeros(2)], **{name: 1})
+    refused(TypeError, f"RMSprop has no parameter {name!r}: ", RMSprop.preset, [np.zeros(2)], "torch", **{name: 1})
+
+
+def test_what_others_call_by_other_names_is_no_name_of_ours():
+    ours = set(inspect.signature(RMSprop).parameters)
+    for name, advice in ELSEWHERE.items():
+        assert name not in ours
+        assert ours & set(re.findall(r"\w+", advice))
 
 
 @pytest.mark.parametrize("value", [1, "yes", None])
@@ -222,7 +247,7 @@ def test_the_wrong_number_of_gradients():
     optimizer = run_under_way()
     before = contents(optimizer)
     for grads in ([], [np.ones(3)], [np.ones(3), np.ones((2, 2)), np.ones(1)]):
-        message = f"grads must hold one array a parameter, 2, got {len(grads)}"
+        message = f"grads must hold 2 arrays, one a parameter, got {len(grads)}"
         refused(ValueError, message, optimizer.step, grads)
     assert contents(optimizer) == before
 
@@ -415,7 +440,7 @@ def test_grads_that_are_no_sequence(grads, remedy):
 
 
 def test_an_iterator_that_is_at_its_end():
-    refused(ValueError, "grads must hold one array a parameter, 1, got 0", RMSprop([np.ones(2)]).step, iter([]))
+    refused(ValueError, "grads must hold 1 arrays, one a parameter, got 0", RMSprop([np.ones(2)]).step, iter([]))
 
 
 @pytest.mark.parametrize("frozen", [0, 1, 2])

@@ -196,8 +196,11 @@ class NetworkClassifierBase(ClassifierMixin, PortableNetwork):  # type: ignore[m
         if self._target_kind == LABELS:
             return self._indicators(y, dtype)
         y = column_or_1d(y, warn=True)
+        alike = y.dtype == self.classes_.dtype and y.dtype.kind in "biufU"  # a look at what was found tells as much
+        if not alike:
+            self._check_known(y)
         target: Array = np.searchsorted(self.classes_, y).astype(np.int64, copy=False)
-        if not np.array_equal(self.classes_.take(target, mode="clip"), y):
+        if alike and not np.array_equal(self.classes_.take(target, mode="clip"), y):
             self._check_known(y)
         return target
 

@@ -1,13 +1,31 @@
-"""What several estimators share in their docstrings stands once, in the base that has the parameters."""
+"""What all estimators say of their parameters stands once: docstrings, and answers to what others call them."""
 
 import inspect
 from typing import Any, TypeVar
 
+from crmsprop.errors import answers_keywords
+
 Estimator = TypeVar("Estimator", bound=type[Any])
+
+#: What other libraries call by other names, as the notes of TrainingParameters have it.
+ELSEWHERE = {
+    **dict.fromkeys(("max_iter", "epochs"), "give max_epochs"),
+    **dict.fromkeys(("learning_rate_init", "lr"), "give learning_rate"),
+    "alpha": "give l2, as alpha / batch_size, for that of scikit-learn, and rho for that of torch",
+    "eps": "give epsilon",
+    **dict.fromkeys(("solver", "optimizer"), "it is always RMSprop"),
+    "n_iter_no_change": "give patience",
+    "tol": "give min_delta",
+    "validation_split": "give validation_fraction",
+    "clipvalue": "give clip_value",
+    "clipnorm": "give clip_norm",
+    **dict.fromkeys(("device", "n_jobs"), "give n_threads"),
+    "seed": "give random_state",
+}
 
 
 def documented(estimator: Estimator) -> Estimator:
-    """Put what the bases of an estimator say into its docstring.
+    """Put what the bases of an estimator say into its docstring; its ``__init__`` answers keywords that are none.
 
     ``<training parameters>`` stands for the parameters in the docstring of the base whose `_documents` is "training",
     ``<training attributes>`` for its attributes, ``<training notes>`` for its notes.
@@ -19,6 +37,7 @@ def documented(estimator: Estimator) -> Estimator:
             for section in ("parameters", "attributes", "notes") if name else ():
                 text = text.replace(f"<{name} {section}>", _section(base.__doc__, section.capitalize()))
         estimator.__doc__ = text
+    estimator.__init__ = answers_keywords(ELSEWHERE)(estimator.__init__)
     return estimator
 
 

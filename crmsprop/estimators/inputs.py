@@ -215,4 +215,5 @@ def check_same_kind(X: Array, fitted_on_uint8: bool, image_shape: Shape | None) 
         return
     wanted = "uint8" if fitted_on_uint8 else "of another dtype than uint8"
     why = "uint8 images are scaled by 1/255, others are not" if image_shape else "the two are rarely on one scale"
-    raise ValueError(f"X must be {wanted}, as it was in fit, got {X.dtype}: {why}")
+    remedy = ".astype(np.uint8) of numbers from 0 to 255" if fitted_on_uint8 else ".astype(float), scaled as in fit"
+    raise ValueError(f"X must be {wanted}, as it was in fit, got {X.dtype}: {why}; give {remedy}")

@@ -151,6 +151,7 @@ class TrainingParameters(BaseEstimator):  # type: ignore[misc]
     ``validation_split``                        `validation_fraction`
     ``clipvalue``, ``clipnorm``                 `clip_value`, `clip_norm`
     ``device``, ``n_jobs``                      `n_threads`
+    ``seed``                                    `random_state`
     ==========================================  =====================================================
     """
 

@@ -102,7 +102,7 @@ def dense_backward(ndarray x, ndarray weight, ndarray dy, ndarray dx, ndarray dw
 
 
 # The product that runs: over lists where its left operand is sparse and it has columns enough. Shapes decide, and what
-# the caller knows about the operands; never what is in them.
+# the caller knows about the operands, not what is in them; blocks of dx and dweight over lists then count the zeros.
 
 
 cdef bint lists_pay(bint wide, isize columns, bint sparse) noexcept:

@@ -1,4 +1,4 @@
-"""What each peer's RMSprop is, in the names of ours: formula, defaults and initial state.
+"""What each peer's RMSprop is, in the names of ours: its parameters, its formula, defaults and initial state.
 
 Sources: torch/optim/rmsprop.py; keras/src/optimizers/rmsprop.py; tensorflow/core/kernels/training_ops.cc and
 tensorflow/python/training/rmsprop.py; optax/_src/alias.py and transform.py.
@@ -34,3 +34,16 @@ TF1 = {
 OPTAX = {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-8, "eps_in_sqrt": True, "lr_in_momentum": True}
 
 PRESETS: dict[str, dict[str, Any]] = {"torch": TORCH, "keras": KERAS, "tf1": TF1, "optax": OPTAX}
+
+#: What peers call by other names.
+ELSEWHERE = {
+    **dict.fromkeys(("lr", "step_size"), "give learning_rate"),
+    **dict.fromkeys(("alpha", "decay", "discounting_factor"), "give rho"),
+    "eps": "give epsilon",
+    "clipvalue": "give clip_value",
+    "clipnorm": "give clip_norm",
+    "global_clipnorm": "give global_clip_norm",
+    **dict.fromkeys(("use_ema", "ema_momentum"), "give ema, such as ema=0.99"),
+    "gradient_accumulation_steps": "give accumulate_steps",
+    "initial_scale": "give initial_mean_square",
+}

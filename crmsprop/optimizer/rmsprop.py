@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from crmsprop import kernels
-from crmsprop.errors import check_choice
+from crmsprop.errors import answers_keywords, check_choice
 from crmsprop.kernels.rule import RMSpropRule, RMSpropState
 from crmsprop.optimizer.gradients import explained, listed
 from crmsprop.optimizer.groups import Array, Group, changed, check_place, filled_like, unpack
 from crmsprop.optimizer.options import RMSpropOptions
-from crmsprop.optimizer.presets import PRESETS
+from crmsprop.optimizer.presets import ELSEWHERE, PRESETS
 from crmsprop.optimizer.rates import checked_rate, rates_of
 from crmsprop.optimizer.state import check_state_dict, load_state, state_to_dict
 
@@ -164,6 +164,7 @@ class RMSprop:
     _arrays: kernels.RMSpropArrays  # these parameters with their state
     _rule: RMSpropRule | None  # of every step from now on; None as long as it moves
 
+    @answers_keywords(ELSEWHERE)
     def __init__(
         self,
         params: Iterable[Array] | Iterable[Mapping[str, Any]],

@@ -313,5 +313,7 @@ def as_term(value: ScheduleLike) -> Schedule:
     if not _is_schedule_like(value):
         wanted = "a Schedule, a function (epoch, learning_rate) -> learning_rate, or None"
         remedy = f": give {value.__name__}(...)" if isinstance(value, type) and issubclass(value, Schedule) else ""
+        if isinstance(value, str):
+            remedy = ": give an object of crmsprop.schedules, such as CosineAnnealing()"
         raise TypeError(f"schedule must be {wanted}, got {shown(value)}{remedy}")
     return FunctionSchedule(value)

@@ -82,9 +82,9 @@ def test_the_kind_of_numbers_must_stay(cases, kind):
         lambda m, data: m.evaluate(data, y),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match="X must be uint8, as it was in fit, got float32"):
+        with pytest.raises(ValueError, match=r"^X must be uint8, as it was in fit, .*give .astype\(np.uint8\)"):
             call(on_pixels, floats)
-        with pytest.raises(ValueError, match="X must be of another dtype than uint8, as it was in fit, got uint8"):
+        with pytest.raises(ValueError, match=r"^X must be of another dtype than uint8, .*give .astype\(float\)"):
             call(on_floats, X)
     with pytest.raises(ValueError, match="X_val must be uint8, as it was in fit, got float32"):
         getattr(cases, kind)(image_shape=(7, 6, 2)).fit(X, y, X_val=floats, y_val=y)

@@ -350,3 +350,22 @@ def test_the_docstrings_say_what_other_names_are_here(name):
     here = {word for row in rows for word in re.findall(r"(?<!`)`(\w+)`(?!`)", row)}
     assert here <= set(estimator().get_params())
     assert len(here) > 8
+    for elsewhere in {word for row in rows for word in re.findall(r"``(\w+)``", row.split("  ")[0])}:
+        if elsewhere not in estimator().get_params():
+            with pytest.raises(TypeError, match=f"{name} has no parameter '{elsewhere}': (give|it is) "):
+                estimator(**{elsewhere: 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("lr", "give learning_rate"),
+        ("alpha", "give l2, as alpha / batch_size, for that of scikit-learn, and rho for that of torch"),
+        ("optimizer", "it is always RMSprop"),
+        ("droput", "give dropout"),
+        ("xyz", "its parameters are hidden_layer_sizes, activation, dropout, image_shape, learning_rate, schedule"),
+    ],
+)
+def test_a_parameter_of_another_name_is_answered(name, advice):
+    with pytest.raises(TypeError, match=re.escape(f"MLPClassifier has no parameter {name!r}: {advice}")):
+        MLPClassifier(**{name: 1})

@@ -169,19 +169,32 @@ def test_sparse_operands(kernel, dtype, sizes, density):
 
 
 @pytest.mark.parametrize("full", [0.5, 0.7, 1.0])
-def test_rows_are_the_same_among_full_ones(kernel, dtype, full):
-    """Blocks with few zeros go another way, to the same bits: of out, of dx and, for a column of x, of dweight."""
-    x, weight, bias, dy = operands((70, 100, 130), dtype)
+@pytest.mark.parametrize("samples", [70, 257])
+def test_gradients_are_the_same_among_full_rows(kernel, dtype, samples, full):
+    """Blocks with few zeros go another way, to the same bits: of rows of dx and, for a column of x, of dweight."""
+    x, weight, _, dy = operands((samples, 100, 130), dtype)
     sparse, filled = thinned(x, 0.3), thinned(x, full)
-    filled[:9], filled[:, 5] = sparse[:9], sparse[:, 5]
-    out = [dense_forward(kernel, rows, weight, bias, sparse=True)[:9] for rows in (sparse, filled)]
+    filled[:, 5] = sparse[:, 5]
     dweight = [dense_backward(kernel, rows, weight, dy, (True, True))[1][5] for rows in (sparse, filled)]
     sparse, filled = thinned(dy, 0.3), thinned(dy, full)
     filled[:9] = sparse[:9]
     dx = [dense_backward(kernel, x, weight, rows, (True, True))[0][:9] for rows in (sparse, filled)]
-    assert_same_bits(*([values] for values in out))
     assert_same_bits(*([values] for values in dweight))
     assert_same_bits(*([values] for values in dx))
+
+
+@pytest.mark.parametrize("tiny", [False, True])
+def test_the_sign_of_a_zero_is_that_of_the_row_alone(kernel, dtype, tiny):
+    """A row of zeros but for one whose product underflows, or with a bias of -0, among full rows and alone."""
+    x, weight, _, _ = operands((70, 100, 130), dtype)
+    x, bias = x.copy(), np.full(130, 0.0 if tiny else -0.0, dtype)
+    x[:9], weight = 0, np.abs(weight)
+    if tiny:
+        x[:9, 1] = np.finfo(dtype).tiny
+        weight[1] = -np.finfo(dtype).tiny
+    among = dense_forward(kernel, x, weight, bias, sparse=True)
+    for rows in (slice(1), slice(9)):
+        assert_same_bits([dense_forward(kernel, x[rows], weight, bias, sparse=True)], [among[rows]])
 
 
 @pytest.mark.parametrize("sparse", [(True, False), (False, True)])

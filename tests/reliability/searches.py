@@ -5,10 +5,12 @@ process, in two processes of joblib (loky), and on a cluster of dask with two wo
 its fits what it has, and this one after each of the two searches. From the tenth fit of a process on, or from the
 middle of its fits where it has less than 20, memory may grow by 5 MB at most, open files and threads by 5, as those of
 dask and joblib come and go: a file for each fit would be 12 at least. What the searches leave in the folder for
-temporary files is counted when they are over. The garbage collector is left to itself.
+temporary files is counted when they are over. The garbage collector is left to itself; malloc gives large blocks back
+as soon as they are free, and dask keeps no logs for its developers.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import tempfile
@@ -28,14 +30,33 @@ from reliability.models import KINDS
 FITS = 40
 #: What may be there more than when it began to count.
 LIMITS = {"bytes": LIMIT, "files": 5, "threads": 5}
+#: The first bytes of a block that malloc takes from the system, and gives back: 128 KB, with which it begins (glibc).
+LARGE = 1 << 17
+M_MMAP_THRESHOLD = -3
+#: What dask keeps although nobody has asked for it: call stacks of what runs, 0.1 MB and more in a second of a worker,
+#: and the last 1000 messages, with models in them, 0.07 MB for each fit in this process. Both are so for scikit-learn's
+#: models, too.
+DASK = {"distributed.worker.profile.enabled": False, "distributed.admin.low-level-log-length": 0}
 #: So many times the samples: joblib maps an array of a megabyte and more into the memory of its processes.
 COPIES = 32
 
 
 def levels():
     """What this process has (Linux)."""
+    give_back()
     count = {name: len(os.listdir(f"/proc/self/{folder}")) for name, folder in (("files", "fd"), ("threads", "task"))}
     return {"bytes": resident(), **count}
+
+
+def give_back():
+    """From now on, give large blocks back when they are free.
+
+    malloc takes blocks as large as one that has been freed from an arena thereafter, and keeps them there: joblib's
+    copy of all samples, 7 MB, stays from the second search on, once, whatever is searched. malloc_trim leaves it, as it
+    is at the top of the arena of a thread. A block that is not free counts as before.
+    """
+    with contextlib.suppress(AttributeError):  # the C library may have no mallopt
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
 # ---- what is done in the processes of a search
@@ -87,7 +108,7 @@ def dask():
     from distributed import Client, LocalCluster
 
     # Its own temporary files, of which two locks stay, are no concern of a search.
-    with tempfile.TemporaryDirectory() as folder, configured({"temporary-directory": folder}):
+    with tempfile.TemporaryDirectory() as folder, configured({"temporary-directory": folder, **DASK}):
         cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
         with cluster, Client(cluster), joblib.parallel_config(backend="dask"):
             yield None  # as many as it has workers

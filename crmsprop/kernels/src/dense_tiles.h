@@ -8,7 +8,7 @@
 #include "dense.h"
 #include "tile.h"
 
-#define DEPTH 256 /* rows of a panel */
+#define DEPTH 256 /* rows of a panel of w, or samples of one of dy */
 
 /* One block of c = start + a b: `a` (samples x depth) read in place, its rows `row` apart, b's element (k, j) at
  * b[k * ks + j * js]. */
@@ -42,7 +42,7 @@ static void copy_rows(const real *from, isize row, isize rows, isize width, real
         memcpy(to + i * full, from + i * row, width * sizeof(real));
 }
 
-/* Samples [first, first + samples) of a block, added to what is there unless they are the first. */
+/* Samples [first, first + samples) of a block: the sums go on from what is there, unless they are the first. */
 static void outer_part(const crm_dense *d, outer_block b, isize first, isize samples, isize stride, real *x)
 {
     real *panel = x + samples * stride;
@@ -51,7 +51,9 @@ static void outer_part(const crm_dense *d, outer_block b, isize first, isize sam
         isize width = MIN(b.column + b.columns - column, PANEL), full = panel_width(width);
         pack_panel((const real *)d->dy + first * d->units + column, d->units, 1, samples, width, panel);
         operands o = {.x = x, .w = panel, .xm = 1, .xk = stride, .wk = full, .runs = 1, .length = samples};
-        target t = {.c = (real *)d->dweight + b.row * d->units + column, .cm = d->units, .width = width, .add = first > 0};
+        target t = {.c = (real *)d->dweight + b.row * d->units + column, .cm = d->units, .width = width};
+        t.start = first ? t.c : NULL;
+        t.sm = t.cm;
         tile_rows(&outer_tiles, o, t, b.rows);
     }
 }
