@@ -57,6 +57,12 @@ static inline int winograd_fits(const crm_conv2d *c)
  * and 128 channels 0.6 times. */
 static inline int winograd_backward_fits(const crm_conv2d *c) { return winograd_fits(c) && c->rows * c->columns >= 36; }
 
+/* Behind a pool, with a kernel so small that the products with 0 cost less than to list those that are none. */
+static inline int few_taps(const crm_conv2d *c)
+{
+    return c->kernel_h * c->kernel_w * c->channels * c->pool_h * c->pool_w <= 128 && c->filters >= 16;
+}
+
 /* 1 x 1 in place: every pixel by itself, as a sample of a dense layer. */
 static inline int pointwise(const crm_conv2d *c)
 {
@@ -66,7 +72,7 @@ static inline int pointwise(const crm_conv2d *c)
 
 CRM_DISPATCH(crm_conv2d_forward, crm_conv2d_forward_table)
 CRM_DISPATCH(crm_conv2d_forward, crm_conv2d_winograd_table) /* where winograd_fits */
-CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_backward_table)          /* without a pool */
+CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_backward_table)          /* without a pool, or few_taps */
 CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_sparse_table)            /* behind a pool */
 CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_winograd_backward_table) /* without, where winograd_backward_fits */
 CRM_DISPATCH(crm_conv2d_backward, crm_conv2d_pointwise_table)         /* where pointwise */

@@ -1,5 +1,6 @@
 /* Gradients of a convolution without a pool, whose outputs all may have a gradient: both are products as dense as it
- * is. What winograd_backward_fits (conv2d.h) takes goes to conv2d_winograd_backward.c, 1 x 1 to conv2d_pointwise.c.
+ * is. What winograd_backward_fits (conv2d.h) takes goes to conv2d_winograd_backward.c, 1 x 1 to conv2d_pointwise.c. And
+ * behind a pool, where a kernel has few_taps, as in most first layers: products with 0 are then cheaper than lists.
  *
  * A task is a chunk of images, whose weight gradient is summed in order of images into a partial of its own; `reduce`
  * adds the partials in order of chunks. Nothing depends on which thread does which.
@@ -13,7 +14,9 @@
  * On a core of an AMD Zen 5, of its FMA peak (245 GFLOP/s): 5 x 5, 32 to 32 channels of 16 x 16 pixels 0.78, 32 to 64
  * 0.47; 3 x 3, 8 to 64 0.38, since 8 channels of dx are half of a vector. Few outputs an image are its weakness: 256
  * to 256 channels of 3 x 3 pixels 0.3, since a tile sums 9 products, and then adds them to a gradient of 2.4 MB,
- * image by image. Winograd's gradients took 1.8 times as long there.
+ * image by image. Winograd's gradients took 1.8 times as long there. 3 x 3, 3 to 32 channels of 32 x 32 behind a pool, without
+ * dx: 8.2 us an image, of which 6.2 are FMAs at their peak and 0.7 spread the gradient; lists took 13.5, and with AVX2 37
+ * against 15. Tried and lost there: bands of 4 rows, that stay in the first-level cache (10.5 us).
  */
 #include "conv2d_partials.h"
 #include "tile.h"
@@ -30,7 +33,7 @@ static isize frame_size(const crm_conv2d *c)
     return needs_frame(c) ? CEIL_DIV(padded_height(c) * padded_width(c) * c->channels, LANES) * LANES : 0;
 }
 
-/* ---- backward: the gradient of the unpooled output in a frame of zeros wide enough for every tap */
+/* ---- the gradient of the output before the pool, in a frame of zeros wide enough for every tap */
 
 typedef struct {
     isize top, left, height, width;
@@ -59,18 +62,48 @@ static void spread_pixel(const crm_conv2d *c, const real *RESTRICT dy, const rea
     }
 }
 
-/* Fill `frame` with the gradient of the convolution's output (through the ReLU); add its sum to dbias. */
+/* The same for the pixels under one window of the pool, the first of them at `pixel`: one has the gradient, or none. */
+ALWAYS_INLINE void spread_window(const crm_conv2d *c, isize pool_h, isize pool_w, const real *dy,
+                                 const unsigned char *argmax, real *pixel, isize row, real *dbias)
+{
+    isize f = 0;
+    for (; f + LANES <= c->filters; f += LANES) {
+        vec g = load(dy + f);
+        lanes winner = load_bytes(argmax + f);
+        UNROLL
+        for (isize i = 0; i < pool_h; i++) {
+            UNROLL
+            for (isize j = 0; j < pool_w; j++) {
+                lanes taken = same(winner, spread_lane((int)(i * pool_w + j)));
+                store(pixel + i * row + j * c->filters + f, pick(taken, g, (vec){0}));
+            }
+        }
+        store(dbias + f, load(dbias + f) + pick(same(winner, spread_lane(CUT_OFF)), (vec){0}, g));
+    }
+    for (; f < c->filters; f++) {
+        for (isize place = 0; place < pool_h * pool_w; place++)
+            pixel[place / pool_w * row + place % pool_w * c->filters + f] = argmax[f] == place ? dy[f] : (real)0;
+        dbias[f] += argmax[f] == CUT_OFF ? (real)0 : dy[f];
+    }
+}
+
+/* Fill the inside of `frame` with the gradient of the convolution's output; add its sum to dbias. */
 static void spread(const crm_conv2d *c, isize image, border b, real *frame, real *dbias)
 {
-    isize row = b.width * c->filters;
+    isize row = b.width * c->filters, windows = pooled_columns(c);
     real *row_dbias = frame + spread_size(c); /* short sums keep the rounding error small */
-    memset(frame, 0, spread_size(c) * sizeof(real));
-    for (isize p = 0; p < c->rows; p++) {
+    for (isize p = 0; p < pooled_rows(c); p++) {
         memset(row_dbias, 0, c->filters * sizeof(real));
-        for (isize q = 0; q < c->columns; q++) {
-            isize place = ((image * c->rows + p) * c->columns + q) * c->filters;
-            real *pixel = frame + (b.top + p) * row + (b.left + q) * c->filters;
-            spread_pixel(c, (const real *)c->dy + place, (const real *)c->out + place, pixel, row_dbias);
+        for (isize q = 0; q < windows; q++) {
+            isize place = ((image * pooled_rows(c) + p) * windows + q) * c->filters;
+            const real *dy = (const real *)c->dy + place;
+            real *pixel = frame + (b.top + p * c->pool_h) * row + (b.left + q * c->pool_w) * c->filters;
+            if (c->pool_h == 2 && c->pool_w == 2)
+                spread_window(c, 2, 2, dy, c->argmax + place, pixel, row, row_dbias);
+            else if (has_pool(c))
+                spread_window(c, c->pool_h, c->pool_w, dy, c->argmax + place, pixel, row, row_dbias);
+            else
+                spread_pixel(c, dy, (const real *)c->out + place, pixel, row_dbias);
         }
         for (isize f = 0; f < c->filters; f++)
             dbias[f] += row_dbias[f];
@@ -190,6 +223,7 @@ static void chunk(const crm_conv2d *c, isize number, void *scratch)
     real *dweight = (real *)c->partials + number * partial_size(c), *dbias = dweight + kernel_size(c) * c->filters;
     real *frame = (real *)scratch, *dy = frame + frame_size(c);
     memset(dweight, 0, partial_size(c) * sizeof(real));
+    memset(dy, 0, spread_size(c) * sizeof(real)); /* what is around the inside stays */
     for (isize image = number * c->chunk; image < MIN((number + 1) * c->chunk, c->images); image++) {
         view x = needs_frame(c) ? in_frame(c, image, frame) : in_place(c, image);
         spread(c, image, b, dy, dbias);

@@ -63,9 +63,27 @@ ALWAYS_INLINE vec pick(lanes chosen, vec a, vec b) { return (vec)((chosen & (lan
 ALWAYS_INLINE lanes spread_lane(int value) { return (lane)value - (lanes){0}; }
 ALWAYS_INLINE lanes greater(vec a, vec b) { return (lanes)(a > b); }
 ALWAYS_INLINE lanes not_a_number(vec a) { return (lanes)(a != a); }
+ALWAYS_INLINE lanes same(lanes a, lanes b) { return (lanes)(a == b); }
 ALWAYS_INLINE void store_bytes(unsigned char *to, lanes value)
 {
     *(lane_bytes *)to = __builtin_convertvector(value, lane_bytes);
+}
+ALWAYS_INLINE lanes load_bytes(const unsigned char *from)
+{
+    /* GCC 12 widens byte by byte when it is left to itself. */
+#if defined(__AVX512F__)
+    if (sizeof(real) == 4)
+        return (lanes)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from));
+    return (lanes)_mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)from));
+#elif defined(__AVX2__)
+    if (sizeof(real) == 4)
+        return (lanes)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
+    int32_t bytes;
+    memcpy(&bytes, from, sizeof(bytes));
+    return (lanes)_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(bytes));
+#else
+    return __builtin_convertvector(*(const lane_bytes *)from, lanes);
+#endif
 }
 #else /* a compiler without vector types: one lane, and its own vectorizer */
 typedef real vec;
@@ -75,7 +93,9 @@ ALWAYS_INLINE vec pick(lanes chosen, vec a, vec b) { return chosen ? a : b; }
 ALWAYS_INLINE lanes spread_lane(int value) { return value; }
 ALWAYS_INLINE lanes greater(vec a, vec b) { return -(a > b); }
 ALWAYS_INLINE lanes not_a_number(vec a) { return -(a != a); }
+ALWAYS_INLINE lanes same(lanes a, lanes b) { return -(a == b); }
 ALWAYS_INLINE void store_bytes(unsigned char *to, lanes value) { *to = (unsigned char)value; }
+ALWAYS_INLINE lanes load_bytes(const unsigned char *from) { return *from; }
 #endif
 
 ALWAYS_INLINE vec load(const real *from) { return *(const vec *)from; }

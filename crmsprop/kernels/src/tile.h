@@ -143,12 +143,13 @@ typedef struct {
 static const tile_family row_tiles = TILE_FAMILY(row_tile);
 static const tile_family outer_tiles = TILE_FAMILY(outer_tile);
 
-/* Rows [0, rows) of a product, tile by tile: x and c move on by a row's stride, w stays. */
+/* Rows [0, rows) of a product, tile by tile: x and c move on by a row's stride, w stays. 9 rows are 5 and 4: fewer than 4
+ * would wait for their sums. */
 ALWAYS_INLINE void tile_rows(const tile_family *tiles, operands o, target t, isize rows)
 {
     const int narrow = t.width <= LANES;
     const tile_function *of_rows = narrow ? tiles->narrow : tiles->wide;
-    const isize step = narrow ? NARROW_ROWS : TILE_ROWS;
+    const isize most = narrow ? NARROW_ROWS : TILE_ROWS, count = CEIL_DIV(rows, most), step = CEIL_DIV(rows, MAX(count, 1));
     for (isize i = 0; i < rows; i += step) {
         of_rows[MIN(rows - i, step) - 1](&o, &t);
         o.x += step * o.xm;
