@@ -14,6 +14,7 @@ from crmsprop.cli.models import Job, make_job
 from crmsprop.cli.options import FINDER, TRAINING, add_finder_options, add_network_options, add_training_options
 from crmsprop.cli.output import add_output_options, output_folder, write_picture, write_table
 from crmsprop.cli.progress import progress
+from crmsprop.cli.scales import warn_of_scales
 from crmsprop.cli.terminal import show, warn
 from crmsprop.display import LearningRateFinderDisplay, require_matplotlib
 from crmsprop.estimators import LearningRateFinderResult, find_learning_rate
@@ -100,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
     require_matplotlib()
     data = load_data(options)
     job = make_job(options, data)
+    warn_of_scales(data)
     with output_folder(options.output, DEFAULT_FOLDER, FILES) as folder:
         result = _find(job, data, options)
         problem = doubt(result, exploded=len(result.losses) < options.steps)

@@ -20,6 +20,7 @@ from crmsprop.cli.resuming import (
     resume_command,
     resumed_folder,
 )
+from crmsprop.cli.scales import warn_of_scales
 from crmsprop.display import require_matplotlib
 
 DESCRIPTION = """\
@@ -94,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
     check_checkpoint(options)
     data = load_data(options)
     estimator, fit = job = make_job(options, data)
+    warn_of_scales(data)
     with _folder(options) as folder:
         checkpoints, shown = checkpoint_of(options, folder), watched(data, job)
         interrupted = watched_fit(estimator, lambda: estimator.fit(**fit), shown, options.quiet, checkpoints)

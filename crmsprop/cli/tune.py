@@ -21,6 +21,7 @@ from crmsprop.cli.options import add_network_options, add_training_options
 from crmsprop.cli.output import FILES, add_output_options, output_folder, written_results
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.progress import say
+from crmsprop.cli.scales import warn_of_scales
 from crmsprop.cli.search import search
 from crmsprop.cli.standings import PICTURE, TABLE, standings_table, write_standings
 from crmsprop.cli.study import Study, make_study
@@ -166,6 +167,7 @@ def run(options: argparse.Namespace) -> int:
     n_jobs = _n_jobs(options)
     data = load_data(options)
     study = make_study(options, data)
+    warn_of_scales(data)
     with output_folder(options.output, DEFAULT_FOLDER) as folder, _pointing_at(folder / TABLE):
         try:
             _search(study, n_jobs, data, options)
