@@ -15,7 +15,7 @@ from crmsprop.cli.next_step import search_of_rate, use_of_model
 from crmsprop.cli.progress import bars
 from crmsprop.cli.report import history_table, result_lines, training_line
 from crmsprop.cli.terminal import show, shown_together, warn
-from crmsprop.cli.verdict import doubt
+from crmsprop.cli.verdict import doubt, overlong
 from crmsprop.errors import TrainingInterruptedWarning
 
 #: The exit status after Ctrl-C.
@@ -97,6 +97,8 @@ def print_results(
     if problem := doubt(estimator, score, data, search_of_rate(options)):
         warn(problem)
     elif not options.quiet:
+        if hint := overlong(estimator, data):
+            show(f"hint: {hint}")
         show(f"then: {use_of_model(folder, data, options)}")
 
 

@@ -1,4 +1,4 @@
-"""Whether a training has taught a classifier anything, by the samples that it has not seen."""
+"""Whether a training has taught a classifier anything, and was not too long, by the samples that it has not seen."""
 
 import math
 from collections.abc import Mapping
@@ -12,6 +12,12 @@ from crmsprop.cli.targets import CLASSES
 #: A loss above this share of that of a guess is no better: a network that only knows how frequent the classes are ends
 #: within a thousandth of it. CNNClassifier on the digits with a rate of 1 has 1.0003 times 2.3026 after five epochs.
 NO_BETTER = 0.99
+
+#: A validation loss that ends at more than so many times its lowest has risen. It moves up and down by a fifth from one
+#: epoch to the next where there are few samples, as in the default run on the digits, so that means are compared.
+RISEN = 1.1
+#: Epochs in such a mean.
+TOGETHER = 3
 
 
 def no_better_than_a_guess(score: Mapping[str, float], data: Data) -> bool:
@@ -58,3 +64,23 @@ def doubt(estimator: Any, score: Mapping[str, float], data: Data, find_lr: str) 
         return f"{found}, though the training data are known: it needs more of them, or --l2 or --augment"
     rate = f"another --learning-rate than {estimator.learning_rate:g}"
     return f'{found}: it needs {rate}, which "{find_lr}" suggests, or more --epochs'
+
+
+def overlong(estimator: Any, data: Data) -> str:
+    """Return what to say of a training whose validation loss was lowest in its first half and has risen since.
+
+    Nothing of any other one, nor where it could have stopped early.
+    """
+    val_loss = estimator.history_["val_loss"]
+    n = len(val_loss)
+    if estimator.early_stopping or n < 2 * TOGETHER or None in val_loss:
+        return ""
+    best = int(np.argmin(val_loss))
+    around = val_loss[max(0, best - 1) : best + TOGETHER - 1]
+    if best >= n // 2 or not np.mean(val_loss[-TOGETHER:]) > RISEN * np.mean(around):
+        return ""
+    found = f"val_loss was lowest after epoch {best + 1} of {n}, {val_loss[best]:.4f}, and ended at {val_loss[-1]:.4f}"
+    remedy = "--early-stopping keeps the weights of the best epoch"
+    if data.holds_images and estimator.augmentation is None:
+        remedy += ", and --augment makes it later and better, where the images are also good mirrored or shifted"
+    return f"{found}: {remedy}"

@@ -92,6 +92,16 @@ def test_the_table_is_printed_where_its_lines_were_not(model, folder, capsys, mo
     assert capsys.readouterr().out.splitlines() == lines[result:-1]
 
 
+def test_a_training_that_was_too_long_ends_with_a_hint(model, folder, capsys):
+    model.set_params(max_epochs=6).fit(X, Y)
+    model.history_["val_loss"] = [0.5, 0.5, 0.5, 0.6, 0.6, 0.7]
+    good, bad = {"loss": 0.1, "accuracy": 0.9}, {"loss": 2.0, "accuracy": 0.1}
+    for score, quiet, n in ((good, False, 1), (good, True, 0), (bad, False, 0)):
+        print_results(model, score, DATA, folder, argparse.Namespace(**OPTIONS, quiet=quiet))
+        lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("hint: val_loss was lowest")]
+        assert len(lines) == n
+
+
 # fine-tune; test_resume.py has what concerns train
 
 

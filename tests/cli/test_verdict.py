@@ -7,7 +7,7 @@ import pytest
 
 from crmsprop.cli.data import Data
 from crmsprop.cli.targets import NUMBERS
-from crmsprop.cli.verdict import chance_accuracy, doubt, no_better_than_a_guess
+from crmsprop.cli.verdict import chance_accuracy, doubt, no_better_than_a_guess, overlong
 
 #: 60, 30 and 10 of 100 to train on, and the same shares of 50 to test.
 Y, Y_TEST = (np.repeat(["a", "b", "c"], [6 * n, 3 * n, n]) for n in (10, 5))
@@ -50,3 +50,39 @@ def test_what_is_said():
     )
     assert doubt(fitted(0.95), bad, DATA, "").startswith(f"{head}, though the training data are known: it needs more")
     assert doubt(fitted(0.55), {"loss": 0.1, "accuracy": 0.95}, DATA, "") == ""
+
+
+def trained(val_loss, **parameters):
+    parameters = {"early_stopping": False, "augmentation": None, **parameters}
+    return SimpleNamespace(history_={"val_loss": val_loss}, **parameters)
+
+
+RISING = [0.9, 0.5, 0.6, 0.6, 0.8, 0.8, 0.9]
+
+
+def test_a_training_that_was_too_long():
+    hint = (
+        "val_loss was lowest after epoch 2 of 7, 0.5000, and ended at 0.9000: --early-stopping keeps the weights of "
+        "the best epoch"
+    )
+    assert overlong(trained(RISING), DATA) == hint
+    images = DATA._replace(X=np.zeros((100, 4, 4)))
+    augmented = f"{hint}, and --augment makes it later and better, where the images are also good mirrored or shifted"
+    assert overlong(trained(RISING), images) == augmented
+    assert overlong(trained(RISING, augmentation="some"), images) == hint
+
+
+@pytest.mark.parametrize(
+    ("val_loss", "parameters"),
+    [
+        (RISING, {"early_stopping": True}),
+        ([None] * 7, {}),
+        (RISING[:5], {}),
+        (RISING[:2] * 4 + [0.4, 0.9], {}),  # lowest near the end
+        ([0.9, 0.6, 0.4, 0.6, 0.5, 0.6, 0.5], {}),  # a single low epoch
+        ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.6], {}),  # a single high one
+        ([0.0] * 6, {}),
+    ],
+)
+def test_what_was_not_too_long(val_loss, parameters):
+    assert overlong(trained(val_loss, **parameters), DATA) == ""
