@@ -107,6 +107,12 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "rows of FILE.npz hold (default: rows are rows)",
     )
     group.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="leave out the pictures in FOLDER that cannot be read, with a warning that names the first of them "
+        "(default: refuse the folder)",
+    )
+    group.add_argument(
         "--data-home",
         type=Path,
         metavar="DIR",
@@ -246,6 +252,8 @@ def _check_flags(options: argparse.Namespace) -> None:
     if options.data != "cifar10" and (options.data_home is not None or not options.download):
         flag = "--no-download" if options.data_home is None else "--data-home"
         raise UsageError(f"{flag} does nothing without --data cifar10")
+    if options.skip_broken and (options.data in NAMED or options.data.endswith(".npz")):
+        raise UsageError(f"--skip-broken does nothing without --data FOLDER, got --data {options.data}")
 
 
 def _digits(options: argparse.Namespace) -> Split:

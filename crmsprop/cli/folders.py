@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ import numpy as np
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.progress import progress
 from crmsprop.cli.targets import CLASSES, Targets
-from crmsprop.cli.terminal import show
+from crmsprop.cli.terminal import show, warn
 from crmsprop.datasets.folder_listing import Listing, list_parts, skipped
-from crmsprop.datasets.image_folder import common_shape, read_parts
+from crmsprop.datasets.image_folder import SKIPPING, Broken, common_shape, left_out, read_parts
+from crmsprop.errors import FileFormatError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[Array, Array]
@@ -42,7 +45,8 @@ def read_folder(
         As `load_image_folder`.
     """
     train, test = _listed(options, targets)
-    return _read(train, test, options, _wanted(options, image_shape)), test.paths[0]
+    split, broken = _read(train, test, options, _wanted(options, image_shape))
+    return split, next(path for path in test.paths if path not in broken)
 
 
 def read_folder_part(options: argparse.Namespace, targets: Targets, image_shape: tuple[int, ...] | None) -> Pair:
@@ -51,9 +55,12 @@ def read_folder_part(options: argparse.Namespace, targets: Targets, image_shape:
     Pictures of the other part are not decoded. Their heads are read where they say what shape all of them get.
     """
     train, test = _listed(options, targets)
-    shape = common_shape(train.paths + test.paths, _wanted(options, image_shape))
+    broken: Broken | None = {} if options.skip_broken else None
+    with _in_words_of_options():
+        shape = common_shape(train.paths + test.paths, _wanted(options, image_shape), broken)
     chosen = train if options.part == "train" else test
-    return _read(chosen._replace(others=train.others + test.others), NONE, options, shape)[0]
+    (_, pair), _ = _read(NONE, chosen._replace(others=train.others + test.others), options, shape)
+    return pair
 
 
 def read_whole_folder(options: argparse.Namespace, targets: Targets, image_shape: tuple[int, ...] | None) -> Pair:
@@ -64,7 +71,8 @@ def read_whole_folder(options: argparse.Namespace, targets: Targets, image_shape
     _check_classes(options, targets)
     train, test = list_parts(options.data, test_fraction=0)
     both = Listing(train.paths + test.paths, train.labels + test.labels, train.others + test.others)
-    return _read(both, NONE, options, _wanted(options, image_shape))[0]
+    (_, pair), _ = _read(NONE, both, options, _wanted(options, image_shape))
+    return pair
 
 
 def _listed(options: argparse.Namespace, targets: Targets) -> tuple[Listing, Listing]:
@@ -87,8 +95,22 @@ def _wanted(options: argparse.Namespace, image_shape: tuple[int, ...] | None) ->
 
 def _read(
     train: Listing, test: Listing, options: argparse.Namespace, shape: tuple[int, ...] | None
-) -> tuple[Pair, Pair]:
+) -> tuple[tuple[Pair, Pair], Broken]:
+    """Return both parts, and what is left out of them."""
     if others := train.others + test.others:
         show(skipped(others), sys.stderr)  # whatever else is to be quiet: fewer pictures make another model
-    with progress(len(train.paths) + len(test.paths), "picture", options.quiet) as advance:
-        return read_parts(train, test, shape, advance)
+    broken: Broken = {}
+    with _in_words_of_options(), progress(len(train.paths) + len(test.paths), "picture", options.quiet) as advance:
+        split = read_parts(train, test, shape, advance, broken.update if options.skip_broken else None)
+    if broken:
+        warn(left_out(broken))
+    return split, broken
+
+
+@contextmanager
+def _in_words_of_options() -> Iterator[None]:
+    """Let an error about pictures name the option that leaves them out."""
+    try:
+        yield
+    except FileFormatError as error:
+        raise FileFormatError(str(error).replace(SKIPPING, "--skip-broken")) from error

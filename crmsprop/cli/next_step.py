@@ -32,4 +32,5 @@ def _data_words(options: argparse.Namespace) -> list[str]:
     words = [] if options.data == "digits" else ["--data", options.data]
     if options.shape_of_rows is not None:
         words += ["--image-shape", *map(str, options.shape_of_rows)]
+    words += ["--skip-broken"] * options.skip_broken
     return words if options.data_home is None else [*words, "--data-home", str(options.data_home)]

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,18 @@ from numpy.typing import NDArray
 from crmsprop.datasets.folder_listing import Listing, list_parts, skipped
 from crmsprop.datasets.memory import available_bytes
 from crmsprop.datasets.pictures import MODES, measure_picture, read_picture
-from crmsprop.errors import FileFormatError, check_integer, shown, warn_user
+from crmsprop.errors import FileFormatError, check_bool, check_integer, shown, warn_user
 
 Part = tuple[NDArray[np.uint8], NDArray[np.str_]]
+#: Pictures that cannot be read, and why.
+Broken = dict[Path, Exception]
 
 #: Pictures that an error names, beside the first.
 NAMED = 50
+#: Pictures that are left out which a warning names.
+NAMED_AS_LEFT_OUT = 3
+#: How an error tells of the parameter that leaves them out.
+SKIPPING = "skip_broken=True"
 
 
 def load_image_folder(
@@ -25,6 +31,7 @@ def load_image_folder(
     image_shape: tuple[int, ...] | None = None,
     test_fraction: float = 0.2,
     random_state: Any = 0,
+    skip_broken: bool = False,
 ) -> tuple[Part, Part]:
     """Return the pictures in a folder as two pairs of images and labels; the class of each is its folder's name.
 
@@ -49,6 +56,10 @@ def load_image_folder(
         keeps its side when others come and go. It does nothing where the folder has the two parts.
     random_state : int, RandomState or None, default=0
         What chooses the pictures to hold out, and shuffles the others.
+    skip_broken : bool, default=False
+        Whether pictures that cannot be read are left out, with one warning that names the first of them. No other
+        picture changes sides for that. At least one of each class has to be left in the training part, and one in all
+        to test with.
 
     Returns
     -------
@@ -65,7 +76,7 @@ def load_image_folder(
     ------
     FileFormatError
         If there are no classes, a class has no pictures or holds folders, or a picture is damaged, hostile or too
-        large. All are tried before the error names those that failed.
+        large. All are tried before the error names those that failed. With `skip_broken`, if too few are left.
     ValueError
         If a parameter is out of its range, the pictures differ in size and `image_shape` is None, or a class has one
         picture and a share is to be held out.
@@ -74,7 +85,7 @@ def load_image_folder(
     MissingExtraError
         If Pillow is not installed.
     OSError
-        If the folder cannot be read.
+        If the folder cannot be read, or, without `skip_broken`, a file in it.
 
     Examples
     --------
@@ -93,7 +104,8 @@ def load_image_folder(
     train, test = list_parts(folder, test_fraction, random_state)
     if others := [*train.others, *test.others]:
         warn_user(skipped(others))
-    return read_parts(train, test, image_shape)
+    leave_out = (lambda broken: warn_user(left_out(broken))) if check_bool("skip_broken", skip_broken) else None
+    return read_parts(train, test, image_shape, leave_out=leave_out)
 
 
 def load_image(path: str | os.PathLike[str], image_shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -142,27 +154,45 @@ def read_parts(
     test: Listing,
     image_shape: tuple[int, ...] | None = None,
     advance: Callable[[int], object] = lambda done: None,
+    leave_out: Callable[[Broken], object] | None = None,
 ) -> tuple[Part, Part]:
     """Return the pixels and labels of two listings; `advance` is told of each picture that is done.
 
-    Parameters and errors are those of `load_image_folder`.
+    `leave_out` is told of the pictures that cannot be read, if there are any, which are then left out; without it, they
+    are an error. Other parameters and errors are those of `load_image_folder`.
     """
-    shape = common_shape([*train.paths, *test.paths], image_shape)
+    broken: Broken = {}
+    shape = common_shape([*train.paths, *test.paths], image_shape, None if leave_out is None else broken)
     _check_memory(len(train.paths) + len(test.paths), shape)
-    read = _read(train.paths + test.paths, shape, (len(train.paths), len(test.paths)), advance)
-    return (read[0], np.array(train.labels, np.str_)), (read[1], np.array(test.labels, np.str_))
+    pixels = [_read(part.paths, shape, broken, advance) for part in (train, test)]
+    if broken and leave_out is None:
+        raise _failure(broken)
+    if broken and leave_out is not None:
+        _check_left(train, test, broken)
+        leave_out(broken)
+    return (pixels[0], _labels(train, broken)), (pixels[1], _labels(test, broken))
 
 
-def common_shape(paths: Sequence[Path], image_shape: Any) -> tuple[int, int, int]:
+def left_out(broken: Mapping[Path, Exception]) -> str:
+    """Return what to say of pictures that are left out."""
+    names = ", ".join([*map(str, sorted(broken)[:NAMED_AS_LEFT_OUT]), *["..."] * (len(broken) > NAMED_AS_LEFT_OUT)])
+    kind, were = ("1 picture", "was") if len(broken) == 1 else (f"{len(broken):,} pictures", "were")
+    return f"{kind} that cannot be read {were} left out: {names}"
+
+
+def common_shape(paths: Sequence[Path], image_shape: Any, broken: Broken | None = None) -> tuple[int, int, int]:
     """Return height, width and channels: those that are wanted, or else those that the pictures have.
 
     Parameters and errors are those of `load_image_folder`. Pictures are opened only where `image_shape` leaves some of
-    it open.
+    it open; `broken` takes up those that cannot be, which are an error where it is None.
     """
     wanted = None if image_shape is None else _checked_shape(image_shape)
     if wanted is not None and len(wanted) == 3:
         return wanted[0], wanted[1], wanted[2]
-    sizes = dict(zip(paths, _each(measure_picture, paths), strict=True))
+    failed: Broken = {} if broken is None else broken
+    sizes = {path: size for path, size in zip(paths, _each(measure_picture, paths, failed), strict=True) if size}
+    if failed and (broken is None or not sizes):
+        raise _failure(failed, skips=broken is not None)
     channels = max(size[2] for size in sizes.values())
     height, width = _common_size(sizes) if wanted is None else wanted
     return height, width, channels
@@ -197,45 +227,65 @@ def _check_memory(n: int, shape: tuple[int, int, int]) -> None:
 
 
 def _read(
-    paths: Sequence[Path], shape: tuple[int, int, int], counts: Sequence[int], advance: Callable[[int], object]
-) -> list[NDArray[np.uint8]]:
-    """Return arrays of so many pictures each, decoded one by one."""
-    arrays = [np.empty((n, *shape), np.uint8) for n in counts]
-    places = (array[i] for array in arrays for i in range(len(array)))
-    for place, pixels in zip(places, _each(lambda path: read_picture(path, shape), paths, advance), strict=True):
+    paths: Sequence[Path], shape: tuple[int, int, int], broken: Broken, advance: Callable[[int], object]
+) -> NDArray[np.uint8]:
+    """Return the pictures that can be read, decoded one by one; `broken` takes up the others."""
+    array, n = np.empty((len(paths), *shape), np.uint8), 0
+    for pixels in _each(lambda path: read_picture(path, shape), paths, broken, advance):
         if pixels is not None:
-            place[:] = pixels
-    return arrays
+            array[n] = pixels
+            n += 1
+    return array[:n]
+
+
+def _labels(listing: Listing, broken: Broken) -> NDArray[np.str_]:
+    pairs = zip(listing.paths, listing.labels, strict=True)
+    return np.array([label for path, label in pairs if path not in broken], np.str_)
 
 
 def _each(
-    function: Callable[[Path], Any], paths: Sequence[Path], advance: Callable[[int], object] = lambda done: None
+    function: Callable[[Path], Any],
+    paths: Sequence[Path],
+    broken: Broken,
+    advance: Callable[[int], object] = lambda done: None,
 ) -> Iterator[Any]:
-    """Yield the value for each picture, None where there is none; at the end one error for all that failed."""
-    failed: list[tuple[Path, Exception]] = []
+    """Yield the value for each picture, None for those in `broken`, to which those that fail are added."""
     for path in paths:
         value = None
-        try:
-            value = function(path)
-        except (FileFormatError, OSError) as error:
-            failed.append((path, error))
+        if path not in broken:
+            try:
+                value = function(path)
+            except (FileFormatError, OSError) as error:
+                broken[path] = error
         yield value
         advance(1)
-    if failed:
-        raise _failure(failed)
 
 
-def _failure(failed: Sequence[tuple[Path, Exception]]) -> Exception:
-    (_, error), *others = sorted(failed, key=lambda one: one[0])
+def _check_left(train: Listing, test: Listing, broken: Broken) -> None:
+    """FileFormatError where no picture of a class is left to train on, or none at all to test with."""
+    lost = sorted(set(train.labels) - set(_labels(train, broken).tolist()))
+    if lost:
+        pairs = zip(train.paths, train.labels, strict=True)
+        error = _failure({path: broken[path] for path, label in pairs if label == lost[0]}, skips=True)
+        raise FileFormatError(f"{SKIPPING} must leave a picture of class {shown(lost[0])} to train on: {error}")
+    if test.paths and set(test.paths) <= set(broken):
+        error = _failure({path: broken[path] for path in test.paths}, skips=True)
+        raise FileFormatError(f"{SKIPPING} must leave a picture to test with: {error}")
+
+
+def _failure(broken: Broken, skips: bool = False) -> Exception:
+    """Return one error for all; it tells how to leave them out, unless that `skips` them is what has failed."""
+    (_, error), *others = sorted(broken.items(), key=lambda one: one[0])
     if not others:
-        return _with_remedy(error)
+        return _with_remedy(error, "" if skips else f", or give {SKIPPING} to leave it out")
     names = ", ".join(str(path) for path, _ in others[:NAMED])
     more = "" if len(others) <= NAMED else f" and {len(others) - NAMED} more"
-    return FileFormatError(f"{error}; nor can be read {names}{more}: remove or replace them")
+    way = "" if skips else f", or give {SKIPPING} to leave them out"
+    return FileFormatError(f"{error}; nor can be read {names}{more}: remove or replace them{way}")
 
 
-def _with_remedy(error: Exception) -> Exception:
-    """Return the error of one picture with what to do, unless it says so itself, or the system is to blame."""
-    if ": save it " in str(error) or not isinstance(error, FileFormatError):
+def _with_remedy(error: Exception, way: str) -> Exception:
+    """Return the error of one picture with what to do, as far as it does not say so, or the system is to blame."""
+    if not isinstance(error, FileFormatError):
         return error
-    return FileFormatError(f"{error}; remove or replace it")
+    return FileFormatError(f"{error}{'' if ': save it ' in str(error) else '; remove or replace it'}{way}")

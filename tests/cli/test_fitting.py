@@ -16,7 +16,7 @@ from crmsprop.cli.output import FILES
 
 X, Y = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2
 DATA = Data("mine", X, Y, X[:9], Y[:9])
-OPTIONS = {"data": "mine", "shape_of_rows": None, "data_home": None}
+OPTIONS = {"data": "mine", "shape_of_rows": None, "data_home": None, "skip_broken": False}
 
 
 class Press(Callback):

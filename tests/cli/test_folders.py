@@ -156,8 +156,40 @@ def test_a_part_without_colours_is_of_a_folder_that_has_some(train_small, run, p
 
 def test_a_picture_that_cannot_be_read(run, photos):
     (photos / "dark" / "2.png").write_bytes(b"hello")
-    message = "photos/dark/2.png cannot be read: no picture of a known format; remove or replace it"
-    assert refused(run, *SHAPE) == message
+    head = "photos/dark/2.png cannot be read: no picture of a known format; remove or replace it"
+    for shape in (SHAPE, (*SHAPE, 3)):
+        assert refused(run, *shape) == f"{head}, or give --skip-broken to leave it out"
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (*SHAPE, 3)])
+def test_pictures_that_are_left_out(train_small, run, photos, shape):
+    """One of them is the picture that the last line names where it can be read."""
+    arguments = ("--data", "photos", *shape, "--learning-rate", 0.01, "--epochs", 12)
+    first = train_small(*arguments).out.splitlines()[-1].split()[-1]
+    (photos.parent / first).write_bytes(b"hello")
+    number = next(i for i in range(0, 30, 2) if first != f"photos/dark/{i}.png")
+    (photos / "dark" / f"{number}.png").write_bytes(b"hello")
+    ended = train_small(*arguments, "--skip-broken", "--output", "other")
+    names = ", ".join(sorted([first, f"photos/dark/{number}.png"]))
+    line = f"crmsprop: warning: 2 pictures that cannot be read were left out: {names}"
+    assert line in ended.err.splitlines()
+    assert ended.code == 0
+    assert first not in ended.out
+    n = {}
+    for part in ("test", "train", "all"):
+        ended = run("evaluate", "--data", "photos", "--part", part, "--skip-broken", "other/model.crms")
+        assert ended.code == 0
+        assert "cannot be read w" in ended.err
+        n[part] = int(ended.out.split()[-2])
+    assert n["all"] == n["test"] + n["train"] == 28
+    assert run("evaluate", "--data", "photos", "other/model.crms").code == 2
+
+
+def test_skip_broken_is_for_folders(run, photos):
+    for data in ("digits", "mine.npz"):
+        message = f"--skip-broken does nothing without --data FOLDER, got --data {data}"
+        assert run("train", "--data", data, "--skip-broken").error() == message
+    assert "does not exist" in run("train", "--data", "photo", "--skip-broken").error()
 
 
 def test_more_memory_than_there_is(run, photos, monkeypatch):

@@ -1,11 +1,14 @@
 """Commands that follow a run: they are ones that work as they stand there."""
 
+import argparse
 import re
 import shlex
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from crmsprop.cli.next_step import search_of_rate
 
 
 def next_command(ended):
@@ -61,3 +64,8 @@ def test_a_network_that_has_learned_nothing_is_not_put_to_use(train_small, run, 
     assert command == ["crmsprop", "find-lr", "--data", "mine.npz", "--model", "cnn"]
     assert run(*command[1:], "--steps", 30).code == 0
     assert "then: " not in train_small("--data", "mine.npz", "--learning-rate", 1, "--seed", 1, "--output", "new").out
+
+
+def test_pictures_that_were_left_out_are_left_out_again():
+    options = argparse.Namespace(data="photos", shape_of_rows=None, skip_broken=True, data_home=None)
+    assert search_of_rate(options) == "crmsprop find-lr --data photos --skip-broken"

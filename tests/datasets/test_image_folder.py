@@ -1,6 +1,7 @@
 """Folders of pictures to arrays: what counts as a class and as a picture, what is held out, what is refused."""
 
 import os
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -318,7 +319,7 @@ def test_links_to_no_picture_are_named(target):
 def test_a_pipe_is_not_waited_for():
     make("photos")
     os.mkfifo("photos/cat/a.png")
-    with pytest.raises(FileFormatError, match=r"^photos/cat/a\.png must be a regular file; remove or replace it$"):
+    with pytest.raises(FileFormatError, match=r"^photos/cat/a\.png must be a regular file; remove or replace it, or "):
         load_image_folder("photos")
 
 
@@ -333,12 +334,14 @@ def test_a_name_that_is_no_text():
 def test_pictures_that_cannot_be_read_are_named(image_shape):
     make("photos")
     Path("photos/cat/3.png").write_bytes(b"")
-    message = r"^photos/cat/3\.png cannot be read: no picture of a known format; remove or replace it$"
+    rule = r"^photos/cat/3\.png cannot be read: no picture of a known format; remove or replace it"
+    message = f"{rule}, or give skip_broken=True to leave it out$"
     with pytest.raises(FileFormatError, match=message):
         load_image_folder("photos", image_shape)
     for i in (5, 2):
         Path(f"photos/dog/{i}.png").write_bytes(b"")
-    both = "nor can be read photos/dog/2.png, photos/dog/5.png: remove or replace them"
+    remedy = "remove or replace them, or give skip_broken=True to leave them out"
+    both = f"nor can be read photos/dog/2.png, photos/dog/5.png: {remedy}"
     with pytest.raises(FileFormatError, match=rf"^photos/cat/3\.png cannot be read: no picture of .*; {both}$"):
         load_image_folder("photos", image_shape)
 
@@ -364,7 +367,7 @@ def test_three_parts_are_one_too_many():
 def test_pictures_that_are_damaged_behind_their_head():
     make("photos")
     Path("photos/cat/3.png").write_bytes(Path("photos/cat/3.png").read_bytes()[:45])
-    with pytest.raises(FileFormatError, match=r"^photos/cat/3\.png cannot be read: .*; remove or replace it$"):
+    with pytest.raises(FileFormatError, match=r"^photos/cat/3\.png cannot be read: .*; remove or replace it, or "):
         load_image_folder("photos")
 
 
@@ -372,9 +375,92 @@ def test_16_bits_are_not_cut_off():
     make("photos", mode="L")
     save("photos/cat/deep.png", 30000, mode="I;16")
     with pytest.raises(
-        FileFormatError, match=r"^photos/cat/deep\.png .* 8 bits a channel, .* I;16: save it with 8 bits$"
+        FileFormatError, match=r"^photos/cat/deep\.png .* 8 bits a channel, .* I;16: save it with 8 bits, or give skip"
     ):
         load_image_folder("photos")
+
+
+# pictures that are left out
+
+
+BAD = ("dog/2.png", "cat/3.png", "dog/5.png", "dog/4.png")
+
+
+@pytest.mark.parametrize("image_shape", [None, (4, 6), (4, 6, 3)])
+@pytest.mark.parametrize("kept", [0, 45])  # bytes: of the second kind the head can be read
+@pytest.mark.parametrize("n", [1, 4])
+def test_pictures_that_cannot_be_read_are_left_out(image_shape, kept, n):
+    make("photos")
+    before = load_image_folder("photos")
+    bad = [f"photos/{name}" for name in BAD[:n]]
+    for name in bad:
+        Path(name).write_bytes(Path(name).read_bytes()[:kept])
+    names = {1: "photos/dog/2.png", 4: "photos/cat/3.png, photos/dog/2.png, photos/dog/4.png, ..."}[n]
+    many = {1: "1 picture that cannot be read was", 4: "4 pictures that cannot be read were"}[n]
+    line = f"{many} left out: {names}"
+    with pytest.warns(UserWarning, match=f"^{re.escape(line)}$") as warned:
+        after = load_image_folder("photos", image_shape, skip_broken=True)
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+    lost = {100 * name.startswith("dog") + int(name[4]) for name in BAD[:n]}
+    for left, whole in zip(after, before, strict=True):
+        pairs = [pair for pair in zip(*values(whole), strict=True) if pair[0] not in lost]
+        assert list(zip(*values(left), strict=True)) == pairs
+    assert sum(len(X) for X, _ in after) == 20 - n
+
+
+def test_nothing_is_said_where_nothing_is_left_out():
+    make("photos")
+    assert len(load_image_folder("photos", skip_broken=True)[0][0]) == 16
+
+
+@pytest.fixture
+def empty():
+    """Return a function that makes the pictures of a class empty files."""
+
+    def call(folder):
+        for path in Path(folder).iterdir():
+            path.write_bytes(b"")
+
+    return call
+
+
+@pytest.mark.parametrize("image_shape", [None, (4, 6, 3)])
+def test_each_class_keeps_a_picture_to_train_on(empty, image_shape):
+    make("photos/train", n=3)
+    make("photos/test", n=3)
+    empty("photos/train/cat")
+    rule = r"^skip_broken=True must leave a picture of class 'cat' to train on: photos/train/cat/0\.png cannot "
+    with pytest.raises(FileFormatError, match=rf"{rule}.*: remove or replace them$"):
+        load_image_folder("photos", image_shape, skip_broken=True)
+
+
+@pytest.mark.parametrize("image_shape", [None, (4, 6, 3)])
+def test_some_picture_is_kept_to_test_with(empty, image_shape):
+    make("photos/train", n=3)
+    make("photos/test", n=3)
+    empty("photos/test/cat")
+    with pytest.warns(UserWarning, match=r"^3 pictures that cannot be read were left out"):
+        (X, _), (_, y_test) = load_image_folder("photos", image_shape, skip_broken=True)
+    assert (len(X), y_test.tolist()) == (6, ["dog"] * 3)
+    empty("photos/test/dog")
+    rule = r"^skip_broken=True must leave a picture to test with: photos/test/cat/0\.png cannot be read: "
+    with pytest.raises(FileFormatError, match=rf"{rule}.*: remove or replace them$"):
+        load_image_folder("photos", image_shape, skip_broken=True)
+
+
+def test_a_folder_in_which_nothing_can_be_read(empty):
+    make("photos")
+    empty("photos/cat")
+    empty("photos/dog")
+    with pytest.raises(FileFormatError, match=r"^photos/cat/0\.png cannot be read: .*: remove or replace them$"):
+        load_image_folder("photos", skip_broken=True)
+
+
+def test_skip_broken_is_a_switch():
+    make("photos")
+    with pytest.raises(TypeError, match=r"^skip_broken must be True or False, got 'yes'$"):
+        load_image_folder("photos", skip_broken="yes")
 
 
 # memory
