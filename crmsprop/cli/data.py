@@ -267,7 +267,11 @@ def _cifar10(options: argparse.Namespace) -> Split:
         if getattr(options, "resume", None) is None:
             raise
         rule = "give --data-home again, for --resume to find CIFAR-10 elsewhere or to download it"
-        raise UsageError(f"{rule}: {error}") from error
+        raise UsageError(f"{rule}: {str(error).partition(';')[0]}") from error
+    except ValueError as error:
+        if options.data_home is not None or not str(error).startswith("data_home must"):
+            raise
+        raise UsageError(f"$CRMSPROP_DATA{str(error).removeprefix('data_home')}; or give --data-home") from error
 
 
 #: What --data knows by name.

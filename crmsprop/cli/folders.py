@@ -2,8 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,7 @@ from crmsprop.cli.progress import progress
 from crmsprop.cli.targets import CLASSES, Targets
 from crmsprop.cli.terminal import show, warn
 from crmsprop.datasets.folder_listing import Listing, list_parts, skipped
-from crmsprop.datasets.image_folder import SKIPPING, Broken, common_shape, left_out, read_parts
-from crmsprop.errors import FileFormatError
+from crmsprop.datasets.image_folder import Broken, common_shape, left_out, read_parts
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[Array, Array]
@@ -56,8 +53,7 @@ def read_folder_part(options: argparse.Namespace, targets: Targets, image_shape:
     """
     train, test = _listed(options, targets)
     broken: Broken | None = {} if options.skip_broken else None
-    with _in_words_of_options():
-        shape = common_shape(train.paths + test.paths, _wanted(options, image_shape), broken)
+    shape = common_shape(train.paths + test.paths, _wanted(options, image_shape), broken)
     chosen = train if options.part == "train" else test
     (_, pair), _ = _read(NONE, chosen._replace(others=train.others + test.others), options, shape)
     return pair
@@ -100,17 +96,8 @@ def _read(
     if others := train.others + test.others:
         show(skipped(others), sys.stderr)  # whatever else is to be quiet: fewer pictures make another model
     broken: Broken = {}
-    with _in_words_of_options(), progress(len(train.paths) + len(test.paths), "picture", options.quiet) as advance:
+    with progress(len(train.paths) + len(test.paths), "picture", options.quiet) as advance:
         split = read_parts(train, test, shape, advance, broken.update if options.skip_broken else None)
     if broken:
         warn(left_out(broken))
     return split, broken
-
-
-@contextmanager
-def _in_words_of_options() -> Iterator[None]:
-    """Let an error about pictures name the option that leaves them out."""
-    try:
-        yield
-    except FileFormatError as error:
-        raise FileFormatError(str(error).replace(SKIPPING, "--skip-broken")) from error

@@ -10,10 +10,10 @@ from pathlib import Path
 from crmsprop.cli import evaluate, export, find_lr, fine_tune, predict, summary, train, tune
 from crmsprop.cli.data import NAMED
 from crmsprop.cli.hints import closest
-from crmsprop.cli.options import with_flags
 from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.cli.resuming import with_stored_arguments
 from crmsprop.cli.terminal import show
+from crmsprop.cli.wording import in_words_of_options
 from crmsprop.errors import DivergenceError, MissingExtraError
 from crmsprop.versions import __version__
 
@@ -161,7 +161,7 @@ def _fail(message: str, code: int) -> int:
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    message = with_flags(" ".join(str(error).split())) or type(error).__name__
+    message = in_words_of_options(" ".join(str(error).split())) or type(error).__name__
     return _with_this_python(message) if isinstance(error, MissingExtraError) else message
 
 

@@ -179,4 +179,7 @@ def _stored_arguments(folder: Path) -> list[str]:
 
 
 def _count_or_none(text: str) -> int | None:
-    return None if text == "none" else int(text)
+    try:
+        return None if text == "none" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number of epochs or none, got {text!r}") from None

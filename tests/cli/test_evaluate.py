@@ -162,7 +162,7 @@ def test_labels_cannot_steer_a_terminal(run, folder, images):
         (["runs"], "got the folder 'runs'; there is runs/model.crms"),
         (["model.crms", "--data-home", "x", "--part", "all"], "--data-home does nothing without --data cifar10"),
         (["model.crms", "--data", "other.npz", "--no-download", "--part", "all"], "--no-download does nothing"),
-        (["model.crms", "--threads", "0"], "--threads must be None or an integer of at least 1, got 0"),
+        (["model.crms", "--threads", "0"], "--threads must be an integer of at least 1, got 0"),
     ],
 )
 def test_errors(run, model_file, folder, images, digits, arguments, message):

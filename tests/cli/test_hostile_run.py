@@ -154,7 +154,7 @@ def test_a_download_that_is_asked_for_on_this_command_line(run, folder, out, mon
     (out / CLAIM).write_text(json.dumps(["train", *SMALL, "--data", "cifar10", "--no-download"]))
     assert refused(run, folder, out, "--data-home", "mine") == "asked for mine"
     message = refused(run, folder, out, "--data-home", "mine", "--no-download")
-    assert "no CIFAR-10 in data_home='mine'" in message
+    assert "no CIFAR-10 in --data-home 'mine'" in message
 
 
 def test_the_checkpoint_is_read_before_the_data(run, folder, out, no_download):

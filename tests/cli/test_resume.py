@@ -139,7 +139,7 @@ def test_cifar10_in_the_folder_that_was_given(train_small, run, folder, tmp_path
     os.rename(tmp_path / "data", tmp_path / "moved")
     message = run("train", "--resume", "out", "--quiet").error()
     assert message.startswith("give --data-home again, for --resume to find CIFAR-10 elsewhere or to download it: ")
-    assert f"no CIFAR-10 in data_home='{tmp_path / 'data'}'" in message
+    assert f"no CIFAR-10 in --data-home '{tmp_path / 'data'}'" in message
     assert not (tmp_path / "data").exists()
     os.rename(tmp_path / "moved", tmp_path / "data")
     assert run("train", "--resume", "out", "--quiet").code == 0

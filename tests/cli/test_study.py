@@ -116,7 +116,7 @@ def test_rows(study_of):
         (["--param", "max_epochs=0"], "--param max_epochs must be at least 1, got 0"),
         (["--param", "rho=0.9", "--epochs", 0], "--epochs must be at least 1, got 0"),
         (["--param", "rho=0.9", "--l2", -1], "--l2 must be in [0, inf), got -1.0"),
-        (["--param", "rho=0.9", "--seed", -1], "--seed must be None, an integer in [0, 2**32)"),
+        (["--param", "rho=0.9", "--seed", -1], "--seed must be an integer in [0, 2**32), got -1"),
         (["--param", "rho=0.9", "--rho", 0.8], "--rho does nothing with --param rho"),
         (["--param", "rho=0.9", "--param", "rho=0.8"], "--param must give the values of rho at once, got it 2 times"),
         (["--param", "hidden_layer_sizes=4"], "--param hidden_layer_sizes does not apply to --model cnn"),
@@ -135,7 +135,7 @@ def test_rows(study_of):
         (["--param", "rho=0.9", "--jobs", 0], "--jobs must be at least 1, got 0"),
         (["--param", "rho=0.9", "--jobs", 2, "--scheduler", "x"], "--jobs does nothing with --scheduler"),
         (["--param", "rho=0.9", "--model", "fast"], "--model fast needs images of at least 25 x 25 pixels, got 6 x 5"),
-        (["--param", "rho=0.9", "--data", "rows.npz", "--param", "augmentation=flip"], "--param augmentation must be "),
+        (["--param", "rho=0.9", "--data", "rows.npz", "--param", "augmentation=flip"], "--param augmentation must not be given for rows of "),
     ],
 )
 def test_errors_come_before_the_first_fit(run, study_of, folder, arguments, message):
