@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from crmsprop.cli.hints import did_you_mean
@@ -20,10 +21,19 @@ class ManualFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises UsageError, and accepts no abbreviations: the next option would break them."""
+    """A parser that raises UsageError, and accepts no abbreviations: the next option would break them.
+
+    Attributes
+    ----------
+    hint : callable
+        ``hint(name, text)`` is the end of the error about the text that was given for what an option sets.
+    """
+
+    hint: Callable[[str, str], str]
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**{"allow_abbrev": False, "formatter_class": ManualFormatter, **keywords})
+        self.hint = lambda name, text: ""
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
@@ -35,6 +45,14 @@ class Parser(argparse.ArgumentParser):
         for flag, action in self._option_string_actions.items():
             found.setdefault(action.dest, flag)
         return found
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """Return what an option makes of its text; ArgumentError, with the hint, where that is nothing."""
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError as error:
+            error.message += self.hint(action.dest, arg_string)
+            raise
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Raise ArgumentError for what is none of the choices, with the one that may be meant."""

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import shlex
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +16,11 @@ from crmsprop import kernels
 from crmsprop.cli.cluster import cluster
 from crmsprop.cli.data import Data, add_data_options, load_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
-from crmsprop.cli.grid import SEARCHABLE, parse_param
+from crmsprop.cli.grid import SEARCHABLE, Range, parse_param
 from crmsprop.cli.models import Job, watched
 from crmsprop.cli.options import add_network_options, add_training_options
 from crmsprop.cli.output import FILES, add_output_options, output_folder, written_results
-from crmsprop.cli.parser import UsageError
+from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.cli.progress import say
 from crmsprop.cli.scales import warn_of_scales
 from crmsprop.cli.search import search
@@ -82,7 +83,7 @@ examples:
 
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser: Parser = subparsers.add_parser(
         "tune",
         help="search for good parameters",
         usage="crmsprop tune --param NAME=VALUE,... [--param NAME=VALUE,... ...] [OPTION ...]",
@@ -96,6 +97,17 @@ def add_parser(subparsers: Any) -> None:
     add_training_options(parser, defaults={"validation_fraction": watching})
     add_output_options(parser, DEFAULT_FOLDER, (*FILES, TABLE, PICTURE))
     parser.set_defaults(run=run)
+    parser.hint = _search_of
+
+
+def _search_of(name: str, text: str) -> str:
+    """Return what to say to somebody who gave an option values to search."""
+    try:
+        _, values = parse_param(f"{name}={text}")
+    except argparse.ArgumentTypeError:
+        return ""
+    way = " and --random N" if isinstance(values, Range) else ""
+    return f": to search, give --param {shlex.quote(f'{name}={text}')}{way}"
 
 
 def _add_search_options(parser: argparse.ArgumentParser) -> None:

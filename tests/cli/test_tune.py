@@ -330,3 +330,20 @@ def test_ctrl_c_in_the_terminal(folder):
     assert out.splitlines()[0].split()[:2] == ["rank", "rho"]
     assert names(folder / "out") == sorted([TABLE, PICTURE])
     assert read(folder / "out" / TABLE)[0]["rank"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--rho", "0.8,0.9"), ": to search, give --param rho=0.8,0.9"),
+        (("--epochs", "5,10"), ": to search, give --param max_epochs=5,10"),
+        (("--filters", "16 32,32 64"), ": to search, give --param 'filters=16 32,32 64'"),
+        (("--schedule", "constant,cosine"), ": to search, give --param schedule=constant,cosine"),
+        (("--rho", "0.8..0.9"), ": to search, give --param rho=0.8..0.9 and --random N"),
+        (("--rho", "high"), "invalid float value: 'high'"),
+        (("--cv", "2,3"), "invalid int value: '2,3'"),
+    ],
+)
+def test_values_for_an_option_itself(run, arguments, hint):
+    assert run("tune", *arguments).error().endswith(f'{hint} (see "crmsprop tune --help")')
+    assert "--param" not in run("train", *arguments).error()
