@@ -13,7 +13,7 @@ from crmsprop.cli.hints import closest
 from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.cli.resuming import with_stored_arguments
 from crmsprop.cli.terminal import show
-from crmsprop.cli.wording import in_words_of_options
+from crmsprop.cli.wording import as_typed, in_words_of_options
 from crmsprop.errors import DivergenceError, MissingExtraError
 from crmsprop.versions import __version__
 
@@ -71,8 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     /...learning_curves.png  the picture of its learning curves
     0
     """
+    arguments = sys.argv[1:] if argv is None else argv
     try:
-        options = _parsed(sys.argv[1:] if argv is None else argv)
+        options = _parsed(arguments)
         code: int = options.run(options)
         return code
     except SystemExit as stop:  # how argparse ends --help and --version
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (DivergenceError, MemoryError) as error:
         return _fail(_with_notes(_one_line(error), error), 1)
     except (ValueError, TypeError, OSError, MissingExtraError) as error:
-        return _fail(_with_notes(_one_line(error), error), 2)
+        return _fail(_with_notes(as_typed(_one_line(error), arguments), error), 2)
 
 
 def make_parser() -> Parser:

@@ -12,7 +12,7 @@ from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import StratifiedKFold
 
 from crmsprop.cli.data import Data
-from crmsprop.cli.grid import Candidate, Grid, all_candidates, drawn_candidates, in_words, make_grid, values_of
+from crmsprop.cli.grid import Candidate, Grid, Value, all_candidates, drawn_candidates, in_words, make_grid, values_of
 from crmsprop.cli.hints import did_you_mean
 from crmsprop.cli.models import make_job, model_name
 from crmsprop.cli.options import with_flags
@@ -111,12 +111,20 @@ def _check_candidate(estimator: Any, candidate: Candidate, data: Data) -> None:
         _check(clone(estimator).set_params(**values_of(candidate)), data)
     except (TypeError, ValueError) as error:
         message = str(error)
-        if any(message.startswith(name) for name in candidate):
-            raise UsageError(f"--param {message}") from error
+        if blamed := next((name for name in candidate if message.startswith(name)), None):
+            raise UsageError(f"--param {_as_typed(message, candidate[blamed])}") from error
         if with_flags(message) != message:  # an option that is not searched is to blame
             raise
         _check(estimator, data)  # or else the model itself, whatever the candidate
         raise UsageError(f"--param {in_words(candidate)}: {message}") from error
+
+
+def _as_typed(message: str, value: Value) -> str:
+    """Return a message with the number as it was typed: -1, where it is -1.0."""
+    shown = f"got {value.value!r}"
+    if not isinstance(value.value, float) or not message.endswith(shown):
+        return message
+    return f"{message.removesuffix(shown)}got {value.words}"
 
 
 def _check(model: Any, data: Data) -> None:

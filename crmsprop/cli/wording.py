@@ -1,6 +1,9 @@
 """What the library says to somebody who writes Python, in the words of the command line."""
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import pairwise
 
 from crmsprop.cli.options import with_flags
 
@@ -46,3 +49,16 @@ def in_words_of_options(message: str) -> str:
     for pattern, words in SAID:
         message = re.sub(pattern, words, message)
     return with_flags(message)
+
+
+def as_typed(message: str, arguments: Sequence[str]) -> str:
+    """Return a message about an option with the number that it ends with as it was typed: -1, where it is -1.0."""
+    found = re.fullmatch(r"(--[\w-]+) must .*, got (-?\d+\.0)", message)
+    if found is None:
+        return message
+    words = [word for argument in arguments for word in argument.split("=")]
+    for flag, text in pairwise(words):
+        with suppress(ValueError):
+            if flag == found[1] and float(text) == float(found[2]):
+                return message[: found.start(2)] + text
+    return message

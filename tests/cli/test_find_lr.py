@@ -123,9 +123,9 @@ def test_there_are_all_others(run):
     ("arguments", "message"),
     [
         (["--steps", "1"], "--steps must be at least 2, got 1"),
-        (["--min-learning-rate", "0"], "--min-learning-rate must be in (0, inf), got 0.0"),
+        (["--min-learning-rate", "0"], "--min-learning-rate must be in (0, inf), got 0"),
         (["--max-learning-rate", "1e-8"], "--max-learning-rate must be above --min-learning-rate, got 1e-08 and 1e-07"),
-        (["--rho", "2"], "--rho must be in [0, 1), got 2.0"),
+        (["--rho", "2"], "--rho must be in [0, 1), got 2"),
         (["--data", "nothing.npz"], "got 'nothing.npz', which does not exist"),
         (
             ["--min-learning-rate", "9", "--max-learning-rate", "99", "--steps", "9"],

@@ -70,7 +70,7 @@ def test_keep_head(run, model_file, folder):
         (["--freeze", "all"], "--freeze must be features, a number of layers or none, got 'all'"),
         (["--freeze", "-1"], "--freeze must be at least 0, got -1"),
         (["--unfreeze-after", "-2"], "--unfreeze-after must be at least 0, got -2"),
-        (["--learning-rate", "-1"], "--learning-rate must be in [0, inf), got -1.0"),
+        (["--learning-rate", "-1"], "--learning-rate must be in [0, inf), got -1"),
         (["--keep-head"], "pets.npz has the classes cat, dog and the model knows"),
     ],
     ids=str,

@@ -119,7 +119,7 @@ def test_arguments_of_the_process(monkeypatch, capsys):
         (["train", "--early-stopping", "--validation-fraction", "none"], "--validation-fraction none leaves early"),
         (["train", "--data-home", "x"], "--data-home does nothing without --data cifar10"),
         (["train", "--no-download"], "--no-download does nothing without --data cifar10"),
-        (["train", "--ema", "1"], "--ema must be in [0, 1), got 1.0"),
+        (["train", "--ema", "1"], "--ema must be in [0, 1), got 1"),
         (["train", "--rho", "1.2"], "--rho must be in [0, 1), got 1.2"),
         (["train", "--learning-rate", "nan"], "--learning-rate must be in [0, inf), got nan"),
         (["train", "--epochs", "0"], "--epochs must be at least 1, got 0"),

@@ -138,7 +138,7 @@ def test_options_override_what_they_name_and_nothing_else():
     ("fraction", "message"),
     [
         ("none", "--validation-fraction none leaves early stopping nothing to look at"),
-        ("1", "--validation-fraction must be in (0, 1), got 1.0"),
+        ("1", "--validation-fraction must be in (0, 1), got 1"),
     ],
 )
 def test_it_needs_validation_data(run, fraction, message):

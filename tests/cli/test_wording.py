@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crmsprop.cli import data
-from crmsprop.cli.wording import in_words_of_options
+from crmsprop.cli.wording import as_typed, in_words_of_options
 
 INTEGER = "must be an integer in [0, 2**32), got -1"
 MONITORS = "'loss', 'val_loss', 'accuracy', 'val_accuracy'"
@@ -108,3 +108,23 @@ def test_other_errors_of_a_data_home_stay(run, folder, monkeypatch):
 
 def test_what_is_no_message_of_ours_stays():
     assert in_words_of_options("mine/data_home.npz cannot be read") == "mine/data_home.npz cannot be read"
+
+
+@pytest.mark.parametrize("typed", ["2", "2.0", "2e0"])
+def test_numbers_are_as_they_were_typed(run, typed):
+    for arguments in (("--rho", typed), (f"--rho={typed}",)):
+        assert run("train", "--l2", 2, *arguments).error() == f"--rho must be in [0, 1), got {typed}"
+    assert run("tune", "--param", f"rho=0.5,{typed}").error() == f"--param rho must be in [0, 1), got {typed}"
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("--rho must be in [0, 1), got 2.0", ["--resume", "--rho"]),
+        ("--rho must be in [0, 1), got 2.0", ["--rho", "3", "--rho", "high"]),
+        ("--rho must be in [0, 1), got nan", ["--rho", "nan"]),
+        ("--rho is none", ["--rho", "nan"]),
+    ],
+)
+def test_other_numbers_stay(message, arguments):
+    assert as_typed(message, arguments) == message
