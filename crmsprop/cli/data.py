@@ -78,6 +78,8 @@ class Labelled(NamedTuple):
     y: Array
 
 
+#: What --data is where it is not given.
+DEFAULT = "digits"
 #: What --part can be.
 PARTS = ("test", "train", "all")
 
@@ -87,13 +89,13 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data")
     group.add_argument(
         "--data",
-        default="digits",
+        default=DEFAULT,
         metavar="NAME|FOLDER|FILE.npz",
         help='"digits": 1,797 scanned digits that come with scikit-learn and need no network; "cifar10": 60,000 colour '
         'photographs; a folder with a folder of pictures for each class (extra "images"), or with two folders of such, '
         "train and test; or a file by numpy.savez with the arrays X and y, and perhaps X_test and y_test. Without test "
         "data about a fifth of each class is held out. X has shape (n, height, width[, channels]) or (n, features); "
-        "uint8 images are scaled to 0..1, everything else is taken as it is (default: digits)",
+        f"uint8 images are scaled to 0..1, everything else is taken as it is (default: {DEFAULT})",
     )
     group.add_argument(
         "--image-shape",
@@ -153,6 +155,12 @@ def add_part_option(parser: argparse.ArgumentParser) -> None:
         help='which samples: "test", those that take no part in a training; "train", the others; or "all" (default: '
         "test)",
     )
+
+
+def other_data(options: argparse.Namespace, rule: str) -> str:
+    """Return what to do where the data do not fit a model; of the default, which nobody may have meant, it says so."""
+    default = "; without --data it is tried on the digits" if options.data == DEFAULT else ""
+    return f"give --data {rule}{default}"
 
 
 def load_part(

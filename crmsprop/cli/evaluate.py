@@ -6,7 +6,7 @@ from typing import Any
 
 from crmsprop.cli.agreement import check_labels, check_samples
 from crmsprop.cli.assessing import Assessment, assess, table
-from crmsprop.cli.data import Labelled, add_data_options, add_part_option, load_part
+from crmsprop.cli.data import Labelled, add_data_options, add_part_option, load_part, other_data
 from crmsprop.cli.options import add_training_options, given_parameters
 from crmsprop.cli.output import add_quiet_option, write_picture
 from crmsprop.cli.parser import UsageError
@@ -83,8 +83,9 @@ def run(options: argparse.Namespace) -> int:
     if options.confusion is not None:
         _check_confusion(options.confusion, model)
     data = load_part(options, targets_of(model), model.image_shape_)
-    check_samples(data.name, data.X, model, "give --data with samples such as it was trained on")
-    check_labels(data.name, data.y, model, "give --data with its classes; crmsprop fine-tune teaches it others")
+    check_samples(data.name, data.X, model, other_data(options, "with samples such as it was trained on"))
+    labels = other_data(options, "with its classes; crmsprop fine-tune teaches it others")
+    check_labels(data.name, data.y, model, labels)
     found = assess(model, data, options.quiet)
     if options.confusion is not None:
         _draw(options.confusion, model, data, found)

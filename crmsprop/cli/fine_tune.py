@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from crmsprop.cli.agreement import check_labels, check_samples
-from crmsprop.cli.data import Data, add_data_options, load_data
+from crmsprop.cli.data import Data, add_data_options, load_data, other_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
 from crmsprop.cli.models import Job, watched
 from crmsprop.cli.options import add_freezing_options, add_training_options, given_parameters
@@ -81,6 +81,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _check_data(data: Data, model: Any, options: argparse.Namespace) -> None:
     """Refuse what the model cannot learn, before the time is spent."""
-    check_samples(data.name, data.X, model, "give --data with samples such as it was trained on")
+    check_samples(data.name, data.X, model, other_data(options, "with samples such as it was trained on"))
     if options.keep_head:
         check_labels(data.name, data.y, model, "leave out --keep-head, for a new output layer that learns them")

@@ -4,7 +4,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from crmsprop.cli.data import Data
+from crmsprop.cli.data import DEFAULT, Data
 from crmsprop.cli.invocation import program
 from crmsprop.cli.output import MODEL
 
@@ -29,7 +29,7 @@ def _command(*words: str) -> str:
 
 def _data_words(options: argparse.Namespace) -> list[str]:
     """Return the options that say which data, as far as they differ from the defaults."""
-    words = [] if options.data == "digits" else ["--data", options.data]
+    words = [] if options.data == DEFAULT else ["--data", options.data]
     if options.shape_of_rows is not None:
         words += ["--image-shape", *map(str, options.shape_of_rows)]
     words += ["--skip-broken"] * options.skip_broken

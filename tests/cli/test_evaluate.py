@@ -204,3 +204,19 @@ def test_a_model_behind_the_shape_is_no_part_of_it(run, model_file):
     hint = ': a file that is no part of it goes before the options (see "crmsprop evaluate --help")'
     assert run("evaluate", "--image-shape", 8, 8, model_file).error() == line + hint
     assert run("evaluate", model_file, "--image-shape", 8, "b").error().startswith(f"{line[:-12]}'b' (see")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "fine-tune"])
+def test_the_default_data_are_told_of_where_they_do_not_fit(run, folder, images, command):
+    CNNClassifier((2,), dense_units=(), max_epochs=1).fit(*images).save(folder / "m.crms")
+    rule = "and the model takes images of 6 x 5 x 1: give --data with samples such as it was trained on"
+    default = "; without --data it is tried on the digits"
+    assert run(command, "m.crms").error() == f"digits has images of 8 x 8 x 1, {rule}{default}"
+    np.savez("mine.npz", X=images[0][:, 1:], y=images[1])
+    assert run(command, "m.crms", "--data", "mine.npz").error() == f"mine.npz has images of 5 x 5 x 1, {rule}"
+
+
+def test_so_are_their_classes(run, folder, digits):
+    X, y = digits[0]
+    CNNClassifier((2,), dense_units=(), max_epochs=1).fit(X, y + 10).save(folder / "m.crms")
+    assert run("evaluate", "m.crms").error().endswith("teaches it others; without --data it is tried on the digits")
