@@ -1,10 +1,12 @@
 """Whether samples and labels are such as a trained model takes; an error says which these are, and which it takes."""
 
+import argparse
 import math
 from typing import Any
 
 import numpy as np
 
+from crmsprop.cli.data import DEFAULT
 from crmsprop.cli.saved import kind_of_samples
 from crmsprop.cli.targets import CLASSES, targets_of
 
@@ -48,6 +50,12 @@ def check_labels(name: str, y: Array, model: Any, remedy: str) -> None:
         of_which = "" if len(unknown) == len(np.unique(y)) else f", and among them {_listed(unknown)},"
         has = f"{name} has the classes {_listed(np.unique(y))}{of_which} and the model knows"
         raise ValueError(f"{has} {_listed(model.classes_)}: {remedy}")
+
+
+def other_data(options: argparse.Namespace, rule: str) -> str:
+    """Return what to do where the data do not fit a model; of the default, which nobody may have meant, it says so."""
+    default = "; without --data it is tried on the digits" if options.data == DEFAULT else ""
+    return f"give --data {rule}{default}"
 
 
 def _listed(labels: Array) -> str:

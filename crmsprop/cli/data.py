@@ -157,12 +157,6 @@ def add_part_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def other_data(options: argparse.Namespace, rule: str) -> str:
-    """Return what to do where the data do not fit a model; of the default, which nobody may have meant, it says so."""
-    default = "; without --data it is tried on the digits" if options.data == DEFAULT else ""
-    return f"give --data {rule}{default}"
-
-
 def load_part(
     options: argparse.Namespace, targets: Targets = CLASSES, image_shape: tuple[int, ...] | None = None
 ) -> Labelled:
@@ -260,6 +254,9 @@ def _check_flags(options: argparse.Namespace) -> None:
     if options.data != "cifar10" and (options.data_home is not None or not options.download):
         flag = "--no-download" if options.data_home is None else "--data-home"
         raise UsageError(f"{flag} does nothing without --data cifar10")
+    shape = options.shape_of_rows
+    if shape is not None and options.data.endswith(".npz") and (len(shape) not in (2, 3) or min(shape) < 1):
+        raise UsageError(f"--image-shape must be height, width and perhaps channels, got {shape}")
     if options.skip_broken and (options.data in NAMED or options.data.endswith(".npz")):
         raise UsageError(f"--skip-broken does nothing without --data FOLDER, got --data {options.data}")
 
@@ -290,8 +287,6 @@ def _as_images(X: Array, shape: Sequence[int] | None) -> Array:
     """Return rows as images of `shape`, unless that is None."""
     if shape is None:
         return X
-    if len(shape) not in (2, 3) or min(shape) < 1:
-        raise UsageError(f"--image-shape must be height, width and perhaps channels, got {shape}")
     if X.ndim != 2:
         raise UsageError(f"--image-shape is for rows; these samples are images already, of shape {X.shape[1:]}")
     if X.shape[1] != np.prod(shape):

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from crmsprop.cli.agreement import check_labels, check_samples
+from crmsprop.cli.agreement import check_labels, check_samples, other_data
 from crmsprop.cli.assessing import Assessment, assess, table
-from crmsprop.cli.data import Labelled, add_data_options, add_part_option, load_part, other_data
+from crmsprop.cli.data import Labelled, add_data_options, add_part_option, load_part
 from crmsprop.cli.options import add_training_options, given_parameters
 from crmsprop.cli.output import add_quiet_option, write_picture
 from crmsprop.cli.parser import UsageError

@@ -10,14 +10,15 @@ import numpy as np
 from crmsprop.callbacks import Callback
 from crmsprop.cli.announcement import Announcement
 from crmsprop.cli.data import Data, add_data_options, load_data
-from crmsprop.cli.models import Job, make_job
+from crmsprop.cli.models import Job, check_parameters, make_job, without_data
 from crmsprop.cli.options import FINDER, TRAINING, add_finder_options, add_network_options, add_training_options
-from crmsprop.cli.output import add_output_options, output_folder, write_picture, write_table
+from crmsprop.cli.output import add_output_options, check_output, output_folder, write_picture, write_table
 from crmsprop.cli.progress import progress
 from crmsprop.cli.scales import warn_of_scales
 from crmsprop.cli.terminal import show, warn
 from crmsprop.display import LearningRateFinderDisplay, require_matplotlib
 from crmsprop.estimators import LearningRateFinderResult, find_learning_rate
+from crmsprop.estimators.finder import checked_ramp
 from crmsprop.training import Training
 
 DEFAULT_FOLDER = "crmsprop-find-lr"
@@ -99,6 +100,9 @@ def run(options: argparse.Namespace) -> int:
         The exit status, 0.
     """
     require_matplotlib()
+    check_output(options.output)
+    checked_ramp(options.min_learning_rate, options.max_learning_rate, options.steps)
+    check_parameters(without_data(options))
     data = load_data(options)
     job = make_job(options, data)
     warn_of_scales(data)

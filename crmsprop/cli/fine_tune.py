@@ -3,12 +3,12 @@
 import argparse
 from typing import Any
 
-from crmsprop.cli.agreement import check_labels, check_samples
-from crmsprop.cli.data import Data, add_data_options, load_data, other_data
+from crmsprop.cli.agreement import check_labels, check_samples, other_data
+from crmsprop.cli.data import Data, add_data_options, load_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
 from crmsprop.cli.models import Job, watched
 from crmsprop.cli.options import add_freezing_options, add_training_options, given_parameters
-from crmsprop.cli.output import add_output_options, output_folder, written_results
+from crmsprop.cli.output import add_output_options, check_output, output_folder, written_results
 from crmsprop.cli.saved import add_model_argument, load_model
 from crmsprop.cli.targets import targets_of
 from crmsprop.display import require_matplotlib
@@ -67,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
     """
     require_matplotlib()
     model = load_model(options.file).set_params(**given_parameters(options))
+    check_output(options.output)
+    model._plan(model._seeds().order)  # checks the parameters before the data are read
     data = load_data(options, targets_of(model), model.image_shape_)
     _check_data(data, model, options)
     with output_folder(options.output, "crmsprop-fine-tuned") as folder:

@@ -11,8 +11,11 @@ from crmsprop.cli.options import flag_of, given_parameters
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.recipes import RECIPES
 from crmsprop.cli.reference import split_last
-from crmsprop.errors import check_real
+from crmsprop.errors import check_choice, check_real
 from crmsprop.estimators import MLPClassifier
+
+#: Of images that no layer is too large for; nothing of this size is computed.
+ANY_SHAPE = (4096, 4096, 3)
 
 
 class Job(NamedTuple):
@@ -20,6 +23,28 @@ class Job(NamedTuple):
 
     estimator: Any
     fit: Mapping[str, Any]
+
+
+def without_data(options: argparse.Namespace, searched: Collection[str] = ()) -> Any:
+    """Return the estimator that the options describe, as far as they do without data; `searched` as for `make_job`.
+
+    Raises
+    ------
+    UsageError
+        If an option does nothing, whatever the data. Where --model is not given, they choose between cnn and mlp.
+    """
+    given = given_parameters(options)
+    name = options.model or ("mlp" if "hidden_layer_sizes" in {*given, *searched} else "cnn")
+    parameters = {**RECIPES[name].parameters, **given}
+    _check_given(name, given, parameters, searched)
+    return RECIPES[name].estimator(**parameters)
+
+
+def check_parameters(model: Any) -> None:
+    """Raise TypeError or ValueError for what `fit` would refuse whatever the data: large ones take long to read."""
+    model._plan(model._seeds().order)
+    check_choice("dtype", model.dtype or "float32", ("float32", "float64"))
+    model._layers(ANY_SHAPE, 1)
 
 
 def make_job(options: argparse.Namespace, data: Data, searched: Collection[str] = ()) -> Job:

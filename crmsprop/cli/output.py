@@ -41,6 +41,12 @@ def add_quiet_option(group: Any, hidden: str = "progress and no table, only the 
     group.add_argument("--quiet", action="store_true", help=f"show no {hidden} (default: show them)")
 
 
+def check_output(wanted: Path | None) -> None:
+    """Raise UsageError where `output_folder` would for what is there: before the data are read."""
+    if wanted is not None and wanted.exists() and not (wanted.is_dir() and _is_empty(wanted)):
+        raise UsageError(f"--output must be a new or an empty folder, got {str(wanted)!r}")
+
+
 @contextmanager
 def output_folder(
     wanted: Path | None,
@@ -144,9 +150,8 @@ def _numbered_folder(default: str, undo: ExitStack) -> Path:
 
 
 def _wanted_folder(wanted: Path, undo: ExitStack) -> Path:
+    check_output(wanted)
     missing = [path for path in (wanted, *wanted.parents) if not path.exists()]
-    if not missing and not (wanted.is_dir() and _is_empty(wanted)):
-        raise UsageError(f"--output must be a new or an empty folder, got {str(wanted)!r}")
     for path in reversed(missing):
         _make(path, undo)
     return wanted

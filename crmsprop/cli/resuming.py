@@ -54,7 +54,7 @@ def checkpoint_of(options: argparse.Namespace, folder: Path) -> list[Checkpoint]
 
 
 def check_checkpoint(options: argparse.Namespace) -> None:
-    """Read the checkpoint of a run that is resumed, before anything that its arguments name is touched.
+    """Check --checkpoint, and read that of a run that is resumed, before anything that its arguments name is touched.
 
     Raises
     ------
@@ -62,7 +62,11 @@ def check_checkpoint(options: argparse.Namespace) -> None:
         If it is a symbolic link.
     FileFormatError, OSError
         If it is no checkpoint, or cannot be read.
+    ValueError
+        If --checkpoint is out of its range.
     """
+    if options.checkpoint is not None:
+        check_integer("--checkpoint", options.checkpoint, 1)
     if options.resume is not None:
         check_no_links(options.resume, (CHECKPOINT,))
         for checkpoint in checkpoint_of(options, options.resume):

@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedKFold
 from crmsprop.cli.data import Data
 from crmsprop.cli.grid import Candidate, Grid, Value, all_candidates, drawn_candidates, in_words, make_grid, values_of
 from crmsprop.cli.hints import did_you_mean
-from crmsprop.cli.models import make_job, model_name
+from crmsprop.cli.models import check_parameters, make_job, model_name, without_data
 from crmsprop.cli.options import with_flags
 from crmsprop.cli.parser import UsageError
 from crmsprop.cli.recipes import RECIPES
@@ -63,6 +63,18 @@ class Study:
         return total, work * n_splits
 
 
+def check_study(options: argparse.Namespace) -> None:
+    """Refuse what is wrong with a search whatever the data: large ones take long to read. Errors as `make_study`."""
+    grid = make_grid(options.param)
+    if options.halving and "max_epochs" in grid:
+        raise UsageError("--param max_epochs does nothing with --halving, which chooses the epochs: give --epochs")
+    check_integer("--cv", options.cv, 2)
+    _check_scoring(options.scoring)
+    estimator = without_data(options, grid)
+    for candidate in _candidates(grid, options, estimator.random_state):
+        _check_candidate(estimator, candidate, check_parameters)
+
+
 def make_study(options: argparse.Namespace, data: Data) -> Study:
     """Return the search that the options describe, before its first fit.
 
@@ -78,7 +90,7 @@ def make_study(options: argparse.Namespace, data: Data) -> Study:
         estimator.set_params(validation_fraction=None)  # the splits judge
     candidates = _candidates(grid, options, estimator.random_state)
     for candidate in candidates:
-        _check_candidate(estimator, candidate, data)
+        _check_candidate(estimator, candidate, lambda model: _check(model, data))
     most = check_integer("max_epochs", estimator.max_epochs, 1)
     epochs = halving_epochs(len(candidates), most) if options.halving else [most]
     splits = _splits(options.cv, fit["y"], estimator.random_state)
@@ -89,8 +101,6 @@ def make_study(options: argparse.Namespace, data: Data) -> Study:
 def _check_searched(grid: Grid, options: argparse.Namespace, data: Data) -> None:
     """UsageError where it does nothing to vary a parameter."""
     name = model_name(options, data)
-    if options.halving and "max_epochs" in grid:
-        raise UsageError("--param max_epochs does nothing with --halving, which chooses the epochs: give --epochs")
     if RECIPES[name].validates_on_last and "validation_fraction" in grid:
         raise UsageError(f"--param validation_fraction does not apply to --model {name}")
 
@@ -105,17 +115,17 @@ def _candidates(grid: Grid, options: argparse.Namespace, seed: int) -> list[Cand
     return all_candidates(grid) if options.random is None else drawn_candidates(grid, options.random, seed)
 
 
-def _check_candidate(estimator: Any, candidate: Candidate, data: Data) -> None:
-    """Refuse what every fit of a candidate would refuse, before any time is spent."""
+def _check_candidate(estimator: Any, candidate: Candidate, check: Callable[[Any], None]) -> None:
+    """Refuse what every fit of a candidate would refuse, before any time is spent; `check` raises an error for it."""
     try:
-        _check(clone(estimator).set_params(**values_of(candidate)), data)
+        check(clone(estimator).set_params(**values_of(candidate)))
     except (TypeError, ValueError) as error:
         message = str(error)
         if blamed := next((name for name in candidate if message.startswith(name)), None):
             raise UsageError(f"--param {_as_typed(message, candidate[blamed])}") from error
         if with_flags(message) != message:  # an option that is not searched is to blame
             raise
-        _check(estimator, data)  # or else the model itself, whatever the candidate
+        check(estimator)  # or else the model itself, whatever the candidate
         raise UsageError(f"--param {in_words(candidate)}: {message}") from error
 
 
@@ -145,9 +155,12 @@ def _splits(n_splits: int, y: Array, seed: int) -> StratifiedKFold:
     return StratifiedKFold(n_splits, shuffle=True, random_state=seed)
 
 
-def _scorer(estimator: Any, scoring: str) -> Scorer:
+def _check_scoring(scoring: str) -> None:
     if scoring not in get_scorer_names():
         rule = "--scoring must name a scorer of scikit-learn, such as accuracy, f1_macro or neg_log_loss"
         raise UsageError(f"{rule}, got {scoring!r}{did_you_mean(scoring, get_scorer_names())}")
+
+
+def _scorer(estimator: Any, scoring: str) -> Scorer:
     scorer: Scorer = check_scoring(estimator, scoring=scoring)
     return scorer

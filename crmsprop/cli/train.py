@@ -7,9 +7,9 @@ from typing import Any
 
 from crmsprop.cli.data import add_data_options, load_data
 from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
-from crmsprop.cli.models import make_job, watched
+from crmsprop.cli.models import check_parameters, make_job, watched, without_data
 from crmsprop.cli.options import add_network_options, add_training_options
-from crmsprop.cli.output import FILES, add_output_options, output_folder, written_results
+from crmsprop.cli.output import FILES, add_output_options, check_output, output_folder, written_results
 from crmsprop.cli.resuming import (
     CHECKPOINT,
     add_resume_options,
@@ -93,6 +93,8 @@ def run(options: argparse.Namespace) -> int:
     """
     require_matplotlib()
     check_checkpoint(options)
+    check_output(options.output if options.resume is None else None)
+    check_parameters(without_data(options))
     data = load_data(options)
     estimator, fit = job = make_job(options, data)
     warn_of_scales(data)

@@ -19,13 +19,13 @@ from crmsprop.cli.fitting import print_results, report_interruption, watched_fit
 from crmsprop.cli.grid import SEARCHABLE, Range, parse_param
 from crmsprop.cli.models import Job, watched
 from crmsprop.cli.options import add_network_options, add_training_options
-from crmsprop.cli.output import FILES, add_output_options, output_folder, written_results
+from crmsprop.cli.output import FILES, add_output_options, check_output, output_folder, written_results
 from crmsprop.cli.parser import Parser, UsageError
 from crmsprop.cli.progress import say
 from crmsprop.cli.scales import warn_of_scales
 from crmsprop.cli.search import search
 from crmsprop.cli.standings import PICTURE, TABLE, standings_table, write_standings
-from crmsprop.cli.study import Study, make_study
+from crmsprop.cli.study import Study, check_study, make_study
 from crmsprop.cli.terminal import show
 from crmsprop.cli.trials import ranked
 from crmsprop.display import require_matplotlib
@@ -177,6 +177,8 @@ def run(options: argparse.Namespace) -> int:
     """
     require_matplotlib()
     n_jobs = _n_jobs(options)
+    check_output(options.output)
+    check_study(options)
     data = load_data(options)
     study = make_study(options, data)
     warn_of_scales(data)

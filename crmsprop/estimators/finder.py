@@ -86,7 +86,7 @@ def find_learning_rate(
     True
     >>> model = model.set_params(learning_rate=result.suggestion)
     """
-    ramp = _checked_ramp(min_learning_rate, max_learning_rate, steps)
+    ramp = checked_ramp(min_learning_rate, max_learning_rate, steps)
     recorder = _Recorder(ramp.steps, check_real("smoothing", smoothing, "[0, 1)"))
     _check_callbacks(callbacks)
     network, X = _network_and_its_data(estimator, X, y)
@@ -146,7 +146,8 @@ class _Recorder(Callback):
         return self.exploded_ or len(self.losses_) == self.steps
 
 
-def _checked_ramp(min_learning_rate: float, max_learning_rate: float, steps: int) -> _Ramp:
+def checked_ramp(min_learning_rate: float, max_learning_rate: float, steps: int) -> _Ramp:
+    """Return the rates of a search; parameters and errors as those of `find_learning_rate`."""
     first = check_real("min_learning_rate", min_learning_rate, "(0, inf)")
     last = check_real("max_learning_rate", max_learning_rate, "(0, inf)")
     if first >= last:
