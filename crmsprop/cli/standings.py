@@ -19,8 +19,10 @@ SHOWN = 20
 
 def standings_table(trials: Sequence[Trial]) -> str:
     """Return the best candidates as a table, a line each, and in words what is not in it."""
-    farthest = {str(trial): trial for trial in reversed(ranked(trials))}  # the last rung stays
-    order = [trial for trial in ranked(list(farthest.values())) if not math.isnan(trial.mean)]
+    farthest: dict[str, Trial] = {}
+    for trial in ranked(trials):
+        farthest.setdefault(str(trial), trial)  # that of the last rung, which comes first
+    order = [trial for trial in farthest.values() if not math.isnan(trial.mean)]
     shown = order[:SHOWN]
     columns = [
         ("rank", [str(i) for i in range(1, len(shown) + 1)], ">"),

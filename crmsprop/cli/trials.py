@@ -96,7 +96,7 @@ class Trial:
         """How long the fits are, in words, and, where they stop early, which epochs were the best."""
         best = [outcome.best_epoch for outcome in self.outcomes.values() if outcome.best_epoch is not None]
         if not best:
-            return f"{self.epochs} epochs"
+            return f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
         low, high = min(best), max(best)
         return f"best epoch {low if low == high else f'{low} to {high}'} of at most {self.epochs}"
 

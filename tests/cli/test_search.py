@@ -86,9 +86,9 @@ def test_what_is_shown(capsys):
     assert out == ""
     lines = err.splitlines()
     assert [line.partition(":")[0] for line in lines] == [
-        "1/4  learning_rate=1e-3 max_epochs=1, 1 epochs",
+        "1/4  learning_rate=1e-3 max_epochs=1, 1 epoch",
         "2/4  learning_rate=1e-3 max_epochs=2, 2 epochs",
-        "3/4  learning_rate=1e300 max_epochs=1, 1 epochs",
+        "3/4  learning_rate=1e300 max_epochs=1, 1 epoch",
         "4/4  learning_rate=1e300 max_epochs=2, 2 epochs",
     ]
     first = study.trials[0]

@@ -9,7 +9,7 @@ import pytest
 from crmsprop.cli import standings
 from crmsprop.cli.grid import Value
 from crmsprop.cli.standings import PICTURE, SHOWN, TABLE, standings_table, write_standings
-from crmsprop.cli.trials import Outcome, Trial
+from crmsprop.cli.trials import Outcome, Trial, ranked
 from crmsprop.schedules import CosineAnnealing
 
 
@@ -44,6 +44,12 @@ def test_the_table_has_the_best_on_top():
         ["2", "0.90", "none", "0.5500", "0.0500", "0.25"],
     ]
     assert lines[3:] == ["no score for 1, such as rho=1e-1 schedule=none: it diverged"]
+
+
+def test_of_equal_ones_the_first_is_on_top_which_is_the_best():
+    trials = [trial(rho, "none", 0.1, 0.1) for rho in ("0.8", "0.9", "0.7")]
+    assert [line.split()[1] for line in standings_table(trials).splitlines()[1:]] == ["0.8", "0.9", "0.7"]
+    assert ranked(trials)[0] is trials[0]
 
 
 def test_a_long_table_is_cut_and_says_so():

@@ -106,3 +106,4 @@ def test_how_long_the_fits_are_where_they_stop_early():
     assert one.length == "best epoch 3 of at most 9"
     one.outcomes[1] = Outcome(0.5, 1.0, best_epoch=2)
     assert one.length == "best epoch 2 to 3 of at most 9"
+    assert Trial({}, 2, 1).length == "1 epoch"
