@@ -82,5 +82,5 @@ def overlong(estimator: Any, data: Data) -> str:
     found = f"val_loss was lowest after epoch {best + 1} of {n}, {val_loss[best]:.4f}, and ended at {val_loss[-1]:.4f}"
     remedy = "--early-stopping keeps the weights of the best epoch"
     if data.holds_images and estimator.augmentation is None:
-        remedy += ", and --augment makes it later and better, where the images are also good mirrored or shifted"
+        remedy += "; --augment often lowers val_loss further, where images may be mirrored or shifted"
     return f"{found}: {remedy}"
