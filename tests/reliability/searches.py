@@ -3,7 +3,7 @@
 A GridSearchCV of 40 fits, with callbacks that write files, behind one of 10 fits that starts what is needed: in this
 process, in two processes of joblib (loky), and on a cluster of dask with two workers. Each process notes after each of
 its fits what it has, and this one after each of the two searches. From the tenth fit of a process on, or from the
-middle of its fits where it has less than 20, memory may grow by 5 MB at most, open files and threads by 5, as those of
+middle of its fits where it has less than 20, memory may rise by 5 MB at most, open files and threads by 5, as those of
 dask and joblib come and go: a file for each fit would be 12 at least. What the searches leave in the folder for
 temporary files is counted when they are over. The garbage collector is left to itself; malloc gives large blocks back
 as soon as they are free, and dask keeps no logs for its developers.
@@ -156,10 +156,16 @@ class Report:
 
 
 def growth(notes, begun):
-    """What there is at the end and was not there at the note of this number; of memory at any time after it."""
+    """What there is at the end and was not there at the note of this number; of memory how much it rises between them.
+
+    Fits that joblib hands out together keep their models until all of them are done, so that memory goes up and down.
+    Where it comes down to is what counts: in the second half against the first, which is half of the way.
+    """
     counted = notes[max(begun - 1, 0) :]
     found = {name: counted[-1][name] - counted[0][name] for name in LIMITS}
-    return {**found, "bytes": max(note["bytes"] for note in counted) - counted[0]["bytes"]}
+    half = len(counted) // 2
+    first, second = (min(note["bytes"] for note in part) for part in (counted[:half], counted[half:]))
+    return {**found, "bytes": (second - first) * (len(counted) - 1) * 2 // len(counted)}
 
 
 def watched(kind, place, n_fits, callbacks, patience):

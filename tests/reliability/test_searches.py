@@ -6,6 +6,8 @@ import os
 import pytest
 from child_process import in_new_interpreter
 
+from reliability.searches import growth
+
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads in /proc")
 
 
@@ -23,6 +25,13 @@ def report_of(arguments):
     assert status == 0, errors
     *lines, _, leaks = output.splitlines()
     return lines, json.loads(leaks)
+
+
+@pytest.mark.parametrize("rise", [0, 1000])
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_what_rises_is_told_from_what_goes_up_and_down(rise, batch):
+    notes = [{"bytes": 7_000_000 * (i % batch) + rise * i, "files": 3 + i // 8, "threads": 4} for i in range(25)]
+    assert growth(notes, 10) == {"bytes": 15 * rise, "files": 2, "threads": 0}
 
 
 def test_nothing_grows_in_forty_fits():
