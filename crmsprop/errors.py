@@ -19,6 +19,9 @@ import numpy as np
 
 P = ParamSpec("P")
 
+#: How alike two names have to be for one to be a slip of the other, as difflib measures it.
+SPELLING = 0.8
+
 
 class FileFormatError(ValueError):
     """A file is damaged, truncated, hostile, or not of the kind that was asked for. Nothing was changed.
@@ -184,7 +187,9 @@ def check_bool(name: str, value: Any) -> bool:
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of the strings `choices`; raise ValueError otherwise."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {shown(value)}")
+        alike = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=SPELLING)
+        remedy = f": did you mean {alike[0]!r}?" if alike and isinstance(value, str) else ""
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {shown(value)}{remedy}")
     return value
 
 
@@ -204,7 +209,7 @@ def answers_keywords(elsewhere: Mapping[str, str]) -> Callable[[Callable[P, None
         def answering(*args: P.args, **kwargs: P.kwargs) -> None:
             for name in kwargs:
                 if name not in names:
-                    alike = difflib.get_close_matches(name.lower(), names, n=1)
+                    alike = difflib.get_close_matches(name.lower(), names, n=1, cutoff=SPELLING)
                     guess = f"give {alike[0]}" if alike else f"its parameters are {', '.join(names)}"
                     advice = elsewhere.get(name, guess)
                     raise TypeError(f"{type(args[0]).__name__} has no parameter {name!r}: {advice}")

@@ -168,11 +168,17 @@ def test_a_choice_comes_back(value):
     assert check_choice("padding", value, ("valid", "same")) == value
 
 
-@pytest.mark.parametrize("value", ["Valid", "", "val", None, 1, b"same", ["same"], ("valid", "same"), str])
+@pytest.mark.parametrize("value", ["", "val", None, 1, b"same", ["same"], ("valid", "same"), str])
 def test_what_is_no_choice_is_a_value_error(value):
     with pytest.raises(ValueError) as caught:
         check_choice("padding", value, ("valid", "same"))
     assert str(caught.value) == f"padding must be one of 'valid', 'same', got {value!r}"
+
+
+@pytest.mark.parametrize(("value", "meant"), [("Valid", "valid"), ("sames", "same"), ("vaild", "valid")])
+def test_a_slip_of_a_choice_is_answered(value, meant):
+    with pytest.raises(ValueError, match=f"got '{value}': did you mean '{meant}'\\?$"):
+        check_choice("padding", value, ("valid", "same"))
 
 
 # optional packages

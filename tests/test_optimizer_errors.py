@@ -65,6 +65,23 @@ def test_what_others_call_by_other_names_is_no_name_of_ours():
         assert ours & set(re.findall(r"\w+", advice))
 
 
+def test_an_option_is_read_elsewhere():
+    optimizer = RMSprop([np.zeros(2)], rho=0.8)
+    for name, there in (("rho", ": it is read as options.rho"), ("lr", "")):
+        with pytest.raises(AttributeError, match=rf"^'RMSprop' object has no attribute '{name}'{there}$"):
+            getattr(optimizer, name)
+    assert not hasattr(optimizer, "__array__")
+
+
+@pytest.mark.parametrize("name", ["warmup_steps", "lr_decay", "weights"])
+def test_a_parameter_like_none_of_ours_is_answered_with_all(name):
+    refused(TypeError, f"RMSprop has no parameter {name!r}: its parameters are", RMSprop, [], **{name: 1})
+
+
+def test_a_preset_that_is_misspelt():
+    refused(ValueError, "got 'pytorch': did you mean 'torch'?", RMSprop.preset, [np.zeros(2)], "pytorch")
+
+
 @pytest.mark.parametrize("value", [1, "yes", None])
 def test_centered_is_true_or_false(value):
     refused(TypeError, f"centered must be True or False, got {value!r}", RMSprop, [np.zeros(2)], centered=value)

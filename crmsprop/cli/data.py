@@ -230,9 +230,16 @@ def _no_data(name: str) -> UsageError:
     kinds = f"{', '.join(NAMED)}, a folder with a folder of pictures for each class, or the path of an .npz file"
     path = Path(name)
     if path.exists():
-        return UsageError(f"--data must be {kinds}, got the file {name!r}, which is none of them")
+        return UsageError(f"--data must be {kinds}, got the file {name!r}, which is none of them{_as_npz(path)}")
     hint = did_you_mean(name, [*NAMED, *_data_beside(path)])
     return UsageError(f"--data must be {kinds}, got {name!r}, which does not exist{hint}")
+
+
+def _as_npz(path: Path) -> str:
+    """What to do with a table in a file of another kind."""
+    if path.suffix.lower() not in (".csv", ".npy", ".tsv", ".txt", ".parquet"):
+        return ""
+    return f": save it as a table of numbers, numpy.savez({path.stem + '.npz'!r}, X=..., y=...)"
 
 
 def _data_beside(path: Path) -> Iterator[str]:

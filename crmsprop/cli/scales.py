@@ -43,7 +43,7 @@ class Uneven(NamedTuple):
         names = ", ".join([*map(str, self.large[:NAMED]), *["..."] * (len(self.large) > NAMED)])
         stds = f"{self.stds[self.large[0]]:.4g} and {self.stds[self.small]:.4g}"
         times = f"{vary} over {UNEVEN} times as much as column {self.small}"
-        remedy = "standardise the columns of X and X_test before numpy.savez, as StandardScaler of scikit-learn does"
+        remedy = "standardise the columns of all X, later ones too, as one StandardScaler of scikit-learn does"
         found = f"column{plural} {names} of X, counted from 0, {times} (standard deviations {stds})"
         return f"{found}, and such tables train badly: {remedy}"
 

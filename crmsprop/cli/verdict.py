@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from crmsprop.cli.data import Data
+from crmsprop.cli.scales import uneven
 from crmsprop.cli.targets import CLASSES
 
 #: A loss above this share of that of a guess is no better: a network that only knows how frequent the classes are ends
@@ -60,6 +61,8 @@ def doubt(estimator: Any, score: Mapping[str, float], data: Data, find_lr: str) 
     chance = chance_accuracy(data)
     guess = f"{chance:.4f} +- {_margin(data):.4f} on {len(data.y_test):,} samples"
     found = f"a test accuracy of {score['accuracy']:.4f} is no better than a guess, {guess}"
+    if not data.holds_images and uneven(data.X) is not None:
+        return f"{found}: standardise the columns first, which are of very different size"
     if estimator.history_["accuracy"][-1] > (1 + chance) / 2:
         return f"{found}, though the training data are known: it needs more of them, or --l2 or --augment"
     rate = f"another --learning-rate than {estimator.learning_rate:g}"

@@ -144,7 +144,7 @@ def _files_in(folder: Path) -> tuple[list[Path], list[Path]]:
             raise FileFormatError(f"{folder} must hold the pictures of a class, got the folder {path.name}: {LAYOUT}")
         (pictures if path.suffix.lower() in EXTENSIONS else others).append(path)
     if not pictures:
-        note = f"; {skipped(others)}" if others else ""
+        note = f"; {skipped(others)}" if others else ": remove it, or add some"
         raise FileFormatError(f"{folder} must hold the pictures of a class, got none{note}")
     return pictures, others
 

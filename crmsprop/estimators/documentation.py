@@ -9,8 +9,9 @@ Estimator = TypeVar("Estimator", bound=type[Any])
 
 #: What other libraries call by other names, as the notes of TrainingParameters have it.
 ELSEWHERE = {
-    **dict.fromkeys(("max_iter", "epochs"), "give max_epochs"),
-    **dict.fromkeys(("learning_rate_init", "lr"), "give learning_rate"),
+    **dict.fromkeys(("max_iter", "epochs", "n_iter", "iterations"), "give max_epochs"),
+    **dict.fromkeys(("learning_rate_init", "lr", "eta"), "give learning_rate"),
+    **dict.fromkeys(("learning_rate_schedule", "lr_scheduler"), "give schedule"),
     "alpha": "give l2, as alpha / batch_size, for that of scikit-learn, and rho for that of torch",
     "eps": "give epsilon",
     **dict.fromkeys(("solver", "optimizer"), "it is always RMSprop"),
@@ -21,6 +22,8 @@ ELSEWHERE = {
     "clipnorm": "give clip_norm",
     **dict.fromkeys(("device", "n_jobs"), "give n_threads"),
     "seed": "give random_state",
+    "shuffle": "samples are always shuffled",
+    "sample_weight": "give it to fit",
 }
 
 

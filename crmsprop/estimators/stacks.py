@@ -59,6 +59,8 @@ def with_output(layers: Sequence[Layer], input_shape: Shape, n_outputs: int) -> 
 
 def activation_layers(activation: str) -> tuple[Layer, ...]:
     """Return the layers that `activation` names."""
+    if activation == "sigmoid":
+        raise ValueError("activation must be 'logistic' for the sigmoid, as in scikit-learn, got 'sigmoid'")
     return ACTIVATIONS[check_choice("activation", activation, tuple(ACTIVATIONS))]
 
 

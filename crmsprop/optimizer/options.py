@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -14,6 +14,12 @@ SWITCHES = (
     *("nesterov", "centered", "eps_in_sqrt", "lr_in_momentum", "bias_correction", "maximize"),
     *("ema_warmup", "ema_every_call"),
 )
+
+
+def absent(optimizer: Any, name: str) -> NoReturn:
+    """Raise the AttributeError for what an optimizer has not: its options are elsewhere."""
+    there = ": it is read as options." + name if name in RMSpropOptions.__dataclass_fields__ else ""
+    raise AttributeError(f"{type(optimizer).__name__!r} object has no attribute {name!r}{there}")
 
 
 @dataclass(frozen=True)

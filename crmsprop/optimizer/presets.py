@@ -37,13 +37,13 @@ PRESETS: dict[str, dict[str, Any]] = {"torch": TORCH, "keras": KERAS, "tf1": TF1
 
 #: What peers call by other names.
 ELSEWHERE = {
-    **dict.fromkeys(("lr", "step_size"), "give learning_rate"),
+    **dict.fromkeys(("lr", "eta", "step_size"), "give learning_rate"),
     **dict.fromkeys(("alpha", "decay", "discounting_factor"), "give rho"),
     "eps": "give epsilon",
     "clipvalue": "give clip_value",
     "clipnorm": "give clip_norm",
     "global_clipnorm": "give global_clip_norm",
-    **dict.fromkeys(("use_ema", "ema_momentum"), "give ema, such as ema=0.99"),
+    **dict.fromkeys(("use_ema", "ema_momentum", "ema_decay"), "give ema, such as ema=0.99"),
     "gradient_accumulation_steps": "give accumulate_steps",
     "initial_scale": "give initial_mean_square",
 }

@@ -12,14 +12,14 @@ from crmsprop.errors import answers_keywords, check_choice
 from crmsprop.kernels.rule import RMSpropRule, RMSpropState
 from crmsprop.optimizer.gradients import explained, listed
 from crmsprop.optimizer.groups import Array, Group, changed, check_place, filled_like, unpack
-from crmsprop.optimizer.options import RMSpropOptions
+from crmsprop.optimizer.options import RMSpropOptions, absent
 from crmsprop.optimizer.presets import ELSEWHERE, PRESETS
 from crmsprop.optimizer.rates import checked_rate, rates_of
 from crmsprop.optimizer.state import check_state_dict, load_state, state_to_dict
 
 
 def _read_only(name: str, text: str) -> Any:
-    """A property that reads the attribute `name`; without a text of its own it would have attrgetter's."""
+    """A property that reads an attribute, and cannot set it; without a text of its own it would have attrgetter's."""
     return property(attrgetter(name), doc=text)
 
 
@@ -254,7 +254,6 @@ class RMSprop:
         """
         return cls(params, **{**PRESETS[check_choice("name", name, tuple(PRESETS))], **overrides})
 
-    # What can be read and not set: to set it here would do nothing.
     options: RMSpropOptions = _read_only(
         "_options", "All options but the learning rate, such as ``options.rho``; they stay as they are."
     )
@@ -268,6 +267,7 @@ class RMSprop:
         "_averages", "Running averages of the parameters, which may be read at any time; None without `ema`."
     )
     n_steps: int = _read_only("_n_steps", "Updates made.")
+    __getattr__ = absent
 
     @property
     def groups(self) -> tuple[Group, ...]:

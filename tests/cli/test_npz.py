@@ -112,6 +112,12 @@ def test_no_file(refused):
     )
 
 
+def test_a_table_in_another_file(run, folder):
+    (folder / "mine.csv").write_text("1,2,3")
+    advice = ': save it as a table of numbers, numpy.savez("mine.npz", X=..., y=...)'
+    assert run("train", "--data", "mine.csv").error().endswith(f"which is none of them{advice}".replace('"', "'"))
+
+
 def test_a_folder(refused, folder):
     (folder / "mine.npz").mkdir()
     assert refused() == "mine.npz: Is a directory"

@@ -17,7 +17,7 @@ def test_wine():
     assert (found.large, found.small) == ([12, 4], 7)
     assert str(found) == (
         "columns 12, 4 of X, counted from 0, vary over 100 times as much as column 7 (standard deviations 314 "
-        "and 0.1241), and such tables train badly: standardise the columns of X and X_test before numpy.savez, as "
+        "and 0.1241), and such tables train badly: standardise the columns of all X, later ones too, as one "
         "StandardScaler of scikit-learn does"
     )
     head = "column 7 of X, counted from 0, varies over 100 times as much as column 2 "

@@ -52,6 +52,12 @@ def test_what_is_said():
     assert doubt(fitted(0.55), {"loss": 0.1, "accuracy": 0.95}, DATA, "") == ""
 
 
+def test_columns_of_very_different_size_are_the_first_thing_to_mend():
+    X = np.random.default_rng(0).standard_normal((100, 2)) * [1, 1e4]
+    said = doubt(fitted([0.5]), {"loss": 1.0, "accuracy": 0.5}, DATA._replace(X=X), "crmsprop find-lr")
+    assert said.endswith(": standardise the columns first, which are of very different size")
+
+
 def trained(val_loss, **parameters):
     parameters = {"early_stopping": False, "augmentation": None, **parameters}
     return SimpleNamespace(history_={"val_loss": val_loss}, **parameters)

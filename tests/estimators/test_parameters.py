@@ -17,6 +17,7 @@ from crmsprop.schedules import StepDecay
 MONITORS = "monitor must be one of 'loss', 'val_loss', 'accuracy', 'val_accuracy', 'val_score'"
 BOTH = [
     ("activation", "gelu", "activation must be one of 'relu', 'identity', 'tanh', 'logistic', got 'gelu'"),
+    ("activation", "sigmoid", "activation must be 'logistic' for the sigmoid, as in scikit-learn, got 'sigmoid'"),
     ("activation", None, "activation must be one of 'relu', 'identity', 'tanh', 'logistic', got None"),
     ("dropout", 1.0, r"dropout must be in \[0, 1\), got 1.0"),
     ("dropout", -0.5, r"dropout must be in \[0, 1\), got -0.5"),
