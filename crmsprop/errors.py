@@ -207,7 +207,7 @@ def answers_keywords(elsewhere: Mapping[str, str]) -> Callable[[Callable[P, None
 
         @functools.wraps(init)
         def answering(*args: P.args, **kwargs: P.kwargs) -> None:
-            for name in kwargs:
+            for name in kwargs if args else ():
                 if name not in names:
                     alike = difflib.get_close_matches(name.lower(), names, n=1, cutoff=SPELLING)
                     guess = f"give {alike[0]}" if alike else f"its parameters are {', '.join(names)}"

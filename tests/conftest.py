@@ -1,10 +1,6 @@
 """What holds for all tests."""
 
-import os
 import signal
-
-# Before SciPy is imported: scikit-learn skips its check of what comes by the array API without it.
-os.environ["SCIPY_ARRAY_API"] = "1"
 
 
 def pytest_configure():

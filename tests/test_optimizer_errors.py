@@ -60,6 +60,8 @@ def test_a_parameter_of_another_name_is_answered(name, advice):
 
 def test_what_others_call_by_other_names_is_no_name_of_ours():
     ours = set(inspect.signature(RMSprop).parameters)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'lr'"):
+        RMSprop.__init__(lr=1)
     for name, advice in ELSEWHERE.items():
         assert name not in ours
         assert ours & set(re.findall(r"\w+", advice))
@@ -264,7 +266,7 @@ def test_the_wrong_number_of_gradients():
     optimizer = run_under_way()
     before = contents(optimizer)
     for grads in ([], [np.ones(3)], [np.ones(3), np.ones((2, 2)), np.ones(1)]):
-        message = f"grads must hold 2 arrays, one a parameter, got {len(grads)}"
+        message = f"grads must hold as many arrays as params, 2, got {len(grads)}"
         refused(ValueError, message, optimizer.step, grads)
     assert contents(optimizer) == before
 
@@ -457,7 +459,7 @@ def test_grads_that_are_no_sequence(grads, remedy):
 
 
 def test_an_iterator_that_is_at_its_end():
-    refused(ValueError, "grads must hold 1 arrays, one a parameter, got 0", RMSprop([np.ones(2)]).step, iter([]))
+    refused(ValueError, "grads must hold as many arrays as params, 1, got 0", RMSprop([np.ones(2)]).step, iter([]))
 
 
 @pytest.mark.parametrize("frozen", [0, 1, 2])

@@ -13,7 +13,11 @@ SAID = (
     (r"must be None or an integer of at least", "must be an integer of at least"),
     (r"'features', a number of layers, a function or None", "features, a number of layers or none"),
     (r"'valid', 'same' or an integer of at least 0", "'valid' or 'same'"),
-    (r"'val_accuracy', 'val_score', got", "'val_accuracy', got"),
+    (r"'val_accuracy', 'val_score', got (\S+?)(: did you mean 'val_score'\?)?$", r"'val_accuracy', got \1"),
+    (
+        r"^at most one of clip_value, clip_norm, global_clip_norm may be given, got .*",
+        "at most one of --clip-value, --clip-norm, --global-clip-norm may be given",
+    ),
     (
         r"^scoring must be set where monitor is ('val_score'), got None",
         r"--monitor must be one of 'loss', 'val_loss', 'accuracy', 'val_accuracy', got \1",
@@ -35,7 +39,7 @@ SAID = (
     (r"set validation_fraction=(\S+) or more", r"give --validation-fraction \1 or more"),
     (r"give more samples, or X_val and y_val", "give more samples"),
     (r"Try a lower learning_rate,", "Try a lower --learning-rate,"),
-    (r"skip_broken=True", "--skip-broken"),
+    (r"(?:(?<=or give )|^)skip_broken=True(?= )", "--skip-broken"),
     (r"no CIFAR-10 in data_home=", "no CIFAR-10 in --data-home "),
     (r"as data_home, or put (\S+) there, or", r"as --data-home, or put \1 there, or"),
     (r"or allow download=True$", "or leave out --no-download"),

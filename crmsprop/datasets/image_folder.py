@@ -190,12 +190,20 @@ def common_shape(paths: Sequence[Path], image_shape: Any, broken: Broken | None 
     if wanted is not None and len(wanted) == 3:
         return wanted[0], wanted[1], wanted[2]
     failed: Broken = {} if broken is None else broken
-    sizes = {path: size for path, size in zip(paths, _each(measure_picture, paths, failed), strict=True) if size}
+    measure = measure_picture if broken is None else _measure_whole
+    sizes = {path: size for path, size in zip(paths, _each(measure, paths, failed), strict=True) if size}
     if failed and (broken is None or not sizes):
         raise _failure(failed, skips=broken is not None)
     channels = max(size[2] for size in sizes.values())
     height, width = _common_size(sizes) if wanted is None else wanted
     return height, width, channels
+
+
+def _measure_whole(path: Path) -> tuple[int, int, int]:
+    """As `measure_picture`, of a picture that can be read to its end: others have no say in what all become."""
+    size = measure_picture(path)
+    read_picture(path, size)
+    return size
 
 
 def _common_size(sizes: dict[Path, tuple[int, int, int]]) -> tuple[int, int]:

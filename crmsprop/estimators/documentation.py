@@ -13,6 +13,7 @@ ELSEWHERE = {
     **dict.fromkeys(("learning_rate_init", "lr", "eta"), "give learning_rate"),
     **dict.fromkeys(("learning_rate_schedule", "lr_scheduler"), "give schedule"),
     "alpha": "give l2, as alpha / batch_size, for that of scikit-learn, and rho for that of torch",
+    "decay": "give schedule=InverseTimeDecay(decay)",
     "eps": "give epsilon",
     **dict.fromkeys(("solver", "optimizer"), "it is always RMSprop"),
     "n_iter_no_change": "give patience",

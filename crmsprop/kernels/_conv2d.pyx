@@ -43,7 +43,7 @@ cdef extern from "conv2d.h":
         crm_conv2d_work chunk
     bint winograd_fits(const crm_conv2d *) noexcept nogil
     bint winograd_backward_fits(const crm_conv2d *) noexcept nogil
-    bint few_taps(const crm_conv2d *) noexcept nogil
+    bint few_taps(const crm_conv2d *, int level, isize item) noexcept nogil
     bint pointwise(const crm_conv2d *) noexcept nogil
     const crm_conv2d_forward *crm_conv2d_forward_table[3][2]
     const crm_conv2d_forward *crm_conv2d_winograd_table[3][2]
@@ -175,8 +175,10 @@ cdef const crm_conv2d_forward *forward_kernels(const crm_conv2d *c, isize item) 
 
 
 cdef const crm_conv2d_backward *backward_kernels(const crm_conv2d *c, isize item) noexcept nogil:
-    """By shape alone: behind a pool most outputs have no gradient."""
-    if c.pool_h * c.pool_w > 1 and not few_taps(c):
+    """By shape, dtype and instruction set: behind a pool most outputs have no gradient, and are left out if that pays."""
+    if few_taps(c, isa, item):
+        return crm_conv2d_backward_table[isa][item == 8]
+    if c.pool_h * c.pool_w > 1:
         return crm_conv2d_sparse_table[isa][item == 8]
     if winograd_backward_fits(c):
         return crm_conv2d_winograd_backward_table[isa][item == 8]

@@ -20,7 +20,7 @@ def listed(grads: Any, count: int) -> list[Array]:
         raise TypeError(f"grads must be a sequence of arrays, got {type(grads).__name__}: give [grad]")
     values = list(grads)
     if len(values) != count:
-        raise ValueError(f"grads must hold {count} arrays, one a parameter, got {len(values)}")
+        raise ValueError(f"grads must hold as many arrays as params, {count}, got {len(values)}")
     return values
 
 

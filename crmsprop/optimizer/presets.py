@@ -38,7 +38,8 @@ PRESETS: dict[str, dict[str, Any]] = {"torch": TORCH, "keras": KERAS, "tf1": TF1
 #: What peers call by other names.
 ELSEWHERE = {
     **dict.fromkeys(("lr", "eta", "step_size"), "give learning_rate"),
-    **dict.fromkeys(("alpha", "decay", "discounting_factor"), "give rho"),
+    **dict.fromkeys(("alpha", "discounting_factor"), "give rho"),
+    "decay": "give rho for that of optax and TensorFlow 1; that of Keras is schedules.InverseTimeDecay(decay)",
     "eps": "give epsilon",
     "clipvalue": "give clip_value",
     "clipnorm": "give clip_norm",

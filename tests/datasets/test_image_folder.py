@@ -409,6 +409,17 @@ def test_pictures_that_cannot_be_read_are_left_out(image_shape, kept, n):
     assert sum(len(X) for X, _ in after) == 20 - n
 
 
+def test_what_is_left_out_has_no_say_in_the_shape():
+    make("photos")
+    before = load_image_folder("photos")[0][0].shape[1:]
+    for name, size in (("cat/x", (50, 40)), ("dog/y", (16, 16))):
+        path = Path(f"photos/{name}.jpeg")
+        Image.effect_noise(size, 50).convert("RGB").save(path)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 9 // 10])
+    with pytest.warns(UserWarning, match="2 pictures that cannot be read"):
+        assert load_image_folder("photos", skip_broken=True)[0][0].shape[1:] == before
+
+
 def test_nothing_is_said_where_nothing_is_left_out():
     make("photos")
     assert len(load_image_folder("photos", skip_broken=True)[0][0]) == 16

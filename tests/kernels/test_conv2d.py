@@ -300,28 +300,37 @@ def test_long_sums_behind_a_pool_stay_exact(compiled, kernel_h, filters):
 
 
 @pytest.mark.parametrize("special", [np.nan, np.inf, 0.0, -0.0])
-@pytest.mark.parametrize(("channels", "filters"), [(1, 3), (2, 3), (16, 3), (2, 17)])
-def test_a_special_gradient_behind_a_pool_reaches_what_it_should(kernel, dtype, special, channels, filters):
+@pytest.mark.parametrize(("channels", "filters", "at"), [(1, 3, 1), (2, 3, 1), (16, 3, 1), (2, 17, 1), (2, 17, 16)])
+def test_a_special_gradient_behind_a_pool_reaches_what_it_should(kernel, dtype, special, channels, filters, at):
     """dx outside of its window, and the weights of other filters, keep the bits that they have without it."""
     geometry = ConvGeometry(pool=(2, 2), relu=True)
     rng = np.random.default_rng(0)
     x, weight = rng.standard_normal((1, 6, 13, channels)), rng.standard_normal((3, 3, channels, filters))
     dy, argmax = rng.standard_normal((1, 2, 5, filters)), rng.integers(0, 4, (1, 2, 5, filters)).astype(np.uint8)
     arrays = [array.astype(dtype) for array in (x, weight, dy, dy)]
-    argmax[0, 0, 2, 1] = 0
+    argmax[0, 0, 2, at] = 0
     arrays[3] = arrays[2].copy()
-    arrays[3][0, 0, 2, 1] = 0
+    arrays[3][0, 0, 2, at] = 0
     clean = conv2d_backward(kernel, *arrays, argmax, geometry)
-    arrays[3][0, 0, 2, 1] = special
+    arrays[3][0, 0, 2, at] = special
     with np.errstate(invalid="ignore"):
         got = conv2d_backward(kernel, *arrays, argmax, geometry)
     touched = np.zeros(x.shape, bool)
     touched[0, 0:3, 4:7] = True
     assert_same_bits([got[0][~touched]], [clean[0][~touched]])
-    others = np.arange(filters) != 1
+    others = np.arange(filters) != at
     assert_same_bits([got[1][..., others], got[2][others]], [clean[1][..., others], clean[2][others]])
     assert np.isfinite(got[0][touched]).all() == bool(np.isfinite(special))
-    assert np.isfinite(got[2][1]) == np.isfinite(special)
+    assert np.isfinite(got[2][at]) == np.isfinite(special)
+
+
+@pytest.mark.parametrize(("channels", "filters"), [(1, 17), (8, 17)])
+def test_a_place_outside_of_the_window_has_no_gradient(kernel, dtype, channels, filters):
+    geometry = ConvGeometry(pool=(2, 2))
+    x, weight = np.ones((1, 4, 4, channels), dtype), np.ones((3, 3, channels, filters), dtype)
+    dy = np.ones((1, 1, 1, filters), dtype)
+    for gradient in conv2d_backward(kernel, x, weight, dy, dy, np.full(dy.shape, 7, np.uint8), geometry):
+        assert not gradient.any()
 
 
 @pytest.mark.parametrize("extra", [0, 1, 5000])

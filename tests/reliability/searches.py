@@ -156,16 +156,19 @@ class Report:
 
 
 def growth(notes, begun):
-    """What there is at the end and was not there at the note of this number; of memory how much it rises between them.
+    """What there is at the end and was not there at the note of this number; of memory how much it has risen since.
 
     Fits that joblib hands out together keep their models until all of them are done, so that memory goes up and down.
-    Where it comes down to is what counts: in the second half against the first, which is half of the way.
+    Where it comes down to counts, in a third of the notes at any time after the first third.
     """
     counted = notes[max(begun - 1, 0) :]
     found = {name: counted[-1][name] - counted[0][name] for name in LIMITS}
-    half = len(counted) // 2
-    first, second = (min(note["bytes"] for note in part) for part in (counted[:half], counted[half:]))
-    return {**found, "bytes": (second - first) * (len(counted) - 1) * 2 // len(counted)}
+    window = max(1, len(counted) // 3)
+    least = [
+        min(note["bytes"] for note in counted[first : first + window]) for first in range(len(counted) - window + 1)
+    ]
+    between = max(1, len(counted) - window)
+    return {**found, "bytes": (max(least) - least[0]) * max(1, len(counted) - 1) // between}
 
 
 def watched(kind, place, n_fits, callbacks, patience):

@@ -55,12 +55,18 @@ static inline int winograd_fits(const crm_conv2d *c)
 
 /* Backward a chunk of images has sums at the points to pay for too: at 3 x 3 outputs it took 1.8 times as long, at 7 x 7
  * and 128 channels 0.6 times. */
-static inline int winograd_backward_fits(const crm_conv2d *c) { return winograd_fits(c) && c->rows * c->columns >= 36; }
-
-/* Behind a pool, with a kernel so small that the products with 0 cost less than to list those that are none. */
-static inline int few_taps(const crm_conv2d *c)
+static inline int winograd_backward_fits(const crm_conv2d *c)
 {
-    return c->kernel_h * c->kernel_w * c->channels * c->pool_h * c->pool_w <= 128 && c->filters >= 16;
+    return winograd_fits(c) && c->pool_h * c->pool_w == 1 && c->rows * c->columns >= 36;
+}
+
+/* Behind a pool, with a kernel so small that the products with 0 cost less than to list those that are none: with the
+ * registers of AVX2 or more, and while the gradient of an image before the pool stays in a cache. On Zen 5, 3 x 3 behind 2 x 2,
+ * times as fast as lists: 1.6 for 3 to 32 channels, 2.5 with AVX2, 0.9 with SSE; 0.6 where it has 26 MB. */
+static inline int few_taps(const crm_conv2d *c, int level, isize item)
+{
+    return c->pool_h * c->pool_w > 1 && c->kernel_h * c->kernel_w * c->channels * c->pool_h * c->pool_w <= 128 &&
+           c->filters >= 16 && level > 0 && c->rows * c->columns * c->filters * item <= 1 << 23;
 }
 
 /* 1 x 1 in place: every pixel by itself, as a sample of a dense layer. */

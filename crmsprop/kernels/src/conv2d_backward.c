@@ -66,24 +66,20 @@ static void spread_pixel(const crm_conv2d *c, const real *RESTRICT dy, const rea
 ALWAYS_INLINE void spread_window(const crm_conv2d *c, isize pool_h, isize pool_w, const real *dy,
                                  const unsigned char *argmax, real *pixel, isize row, real *dbias)
 {
-    isize f = 0;
-    for (; f + LANES <= c->filters; f += LANES) {
-        vec g = load(dy + f);
-        lanes winner = load_bytes(argmax + f);
+    for (isize f = 0; f < c->filters; f += LANES) {
+        isize count = c->filters - f;
+        vec g = load_some(dy + f, count);
+        lanes winner = load_some_bytes(argmax + f, count), any = spread_lane(0);
         UNROLL
         for (isize i = 0; i < pool_h; i++) {
             UNROLL
             for (isize j = 0; j < pool_w; j++) {
                 lanes taken = same(winner, spread_lane((int)(i * pool_w + j)));
-                store(pixel + i * row + j * c->filters + f, pick(taken, g, (vec){0}));
+                store_some(pixel + i * row + j * c->filters + f, pick(taken, g, (vec){0}), count);
+                any |= taken;
             }
         }
-        store(dbias + f, load(dbias + f) + pick(same(winner, spread_lane(CUT_OFF)), (vec){0}, g));
-    }
-    for (; f < c->filters; f++) {
-        for (isize place = 0; place < pool_h * pool_w; place++)
-            pixel[place / pool_w * row + place % pool_w * c->filters + f] = argmax[f] == place ? dy[f] : (real)0;
-        dbias[f] += argmax[f] == CUT_OFF ? (real)0 : dy[f];
+        store_some(dbias + f, load_some(dbias + f, count) + pick(any, g, (vec){0}), count);
     }
 }
 

@@ -117,6 +117,16 @@ ALWAYS_INLINE vec load_some(const real *from, isize count)
 #endif
 }
 
+/* As many bytes, each a lane; the others are 0. */
+ALWAYS_INLINE lanes load_some_bytes(const unsigned char *from, isize count)
+{
+    unsigned char row[LANES] = {0};
+    if (count >= LANES)
+        return load_bytes(from);
+    memcpy(row, from, count);
+    return load_bytes(row);
+}
+
 /* As many of the lanes of `value` as count. */
 ALWAYS_INLINE void store_some(real *to, vec value, isize count)
 {

@@ -143,8 +143,8 @@ typedef struct {
 static const tile_family row_tiles = TILE_FAMILY(row_tile);
 static const tile_family outer_tiles = TILE_FAMILY(outer_tile);
 
-/* Rows [0, rows) of a product, tile by tile: x and c move on by a row's stride, w stays. 9 rows are 5 and 4: fewer than 4
- * would wait for their sums. */
+/* Rows [0, rows) of a product, tile by tile: x and c move on by a row's stride, w stays. Tiles are as even as can be, 9 rows
+ * 5 and 4: fewer than 4 wait for their sums. */
 ALWAYS_INLINE void tile_rows(const tile_family *tiles, operands o, target t, isize rows)
 {
     const int narrow = t.width <= LANES;
