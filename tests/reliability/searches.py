@@ -1,17 +1,16 @@
 """Watches the processes of a search: what they keep in memory, which files are open, how many threads there are.
 
 A GridSearchCV of 40 fits, with callbacks that write files, behind one of 10 fits that starts what is needed: in this
-process, in two processes of joblib (loky), and on a cluster of dask with two workers. Each process notes after each of
-its fits what it has, and this one after each of the two searches. From the tenth fit of a process on, or from the
-middle of its fits where it has less than 20, memory may rise by 5 MB at most, open files and threads by 5, as those of
-dask and joblib come and go: a file for each fit would be 12 at least. What the searches leave in the folder for
-temporary files is counted when they are over. The garbage collector is left to itself; malloc gives large blocks back
-as soon as they are free, and dask keeps no logs for its developers.
+process, in two processes of joblib (loky), and on a cluster of dask with two workers. Each process says after each of
+the two searches what it has while there is nothing to do: meanwhile the models of fits that joblib hands out together
+are there until all of them are done. Memory may rise by 5 MB at most, open files and threads by 5, as those of dask and
+joblib come and go: a file for each fit would be 15 at least. What the searches leave in the folder for temporary files
+is counted when they are over. The garbage collector is left to itself; malloc gives large blocks back as soon as they
+are free, and dask keeps no logs for its developers.
 """
 
 import contextlib
 import ctypes
-import json
 import os
 import tempfile
 import time
@@ -63,16 +62,34 @@ def give_back():
 
 
 class Notes:
-    """A scorer that notes what its process has after each fit, in a file that is named by the number of the process."""
+    """A scorer that notes each fit in a file that is named by the number of its process."""
 
     def __init__(self, folder):
         self.folder = folder
 
     def __call__(self, model, X, y):
-        score = model.score(X, y)
         with open(Path(self.folder, str(os.getpid())), "a") as file:
-            print(json.dumps(levels()), file=file)
-        return score
+            print(file=file)
+        return model.score(X, y)
+
+    def fits(self):
+        """How many, by process."""
+        return {int(path.name): path.read_text().count("\n") for path in Path(self.folder).iterdir()}
+
+
+def levels_of_this():
+    """The number of this process, and what it has."""
+    time.sleep(0.05)  # so that another process takes the next
+    return os.getpid(), levels()
+
+
+def at_rest(n_jobs, numbers):
+    """Return what these processes have, and this one, while no search is running."""
+    found, tasks = {os.getpid(): levels()}, [joblib.delayed(levels_of_this)()] * 4
+    for _ in range(20):
+        if numbers - found.keys():
+            found |= dict(joblib.Parallel(n_jobs, batch_size=1)(tasks))
+    return found
 
 
 def problem(kind, callbacks):
@@ -155,35 +172,23 @@ class Report:
         return "\n".join([*lines, f"{self.seconds:.0f} s"])
 
 
-def growth(notes, begun):
-    """What there is at the end and was not there at the note of this number; of memory how much it has risen since.
-
-    Fits that joblib hands out together keep their models until all of them are done, so that memory goes up and down.
-    Where it comes down to counts, in a third of the notes at any time after the first third.
-    """
-    counted = notes[max(begun - 1, 0) :]
-    found = {name: counted[-1][name] - counted[0][name] for name in LIMITS}
-    window = max(1, len(counted) // 3)
-    least = [
-        min(note["bytes"] for note in counted[first : first + window]) for first in range(len(counted) - window + 1)
-    ]
-    between = max(1, len(counted) - window)
-    return {**found, "bytes": (max(least) - least[0]) * max(1, len(counted) - 1) // between}
+def growth(before, after):
+    """What processes have at rest after the second search, and had not after the first: the most of any."""
+    both = before.keys() & after.keys()
+    return {name: max(after[number][name] - before[number][name] for number in both) for name in LIMITS}
 
 
 def watched(kind, place, n_fits, callbacks, patience):
     """Return the fits of each process, what has grown the most, and what is left of temporary files."""
     with tempfile.TemporaryDirectory() as notes, tempfile.TemporaryDirectory() as files, temporary_files() as folder:
         writers = [CSVLogger(f"{files}/log.csv"), ModelCheckpoint(f"{files}/best.crms", "loss"), *callbacks]
-        task, own = problem(kind, writers), []
+        task, scoring, rests = problem(kind, writers), Notes(notes), []
         with PLACES[place]() as n_jobs:
             for fits in (BEGUN, n_fits):
-                search(*task, fits, Notes(notes), n_jobs)
-                own.append(levels())
-        found = [list(map(json.loads, path.read_text().splitlines())) for path in Path(notes).iterdir()]
+                search(*task, fits, scoring, n_jobs)
+                rests.append(at_rest(n_jobs, scoring.fits().keys()))
         left = remaining(folder, patience)
-    growths = [growth(lines, min(BEGUN, len(lines) // 2)) for lines in found] + [growth(own, 0)]
-    return sorted(map(len, found)), {name: max(each[name] for each in growths) for name in LIMITS}, left
+        return sorted(scoring.fits().values()), growth(*rests), left
 
 
 @contextlib.contextmanager
