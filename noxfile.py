@@ -97,7 +97,8 @@ def empty_environment(session, folder, wheel):
 
 
 def without_compiler(session, folder, tree):
-    """Run the tests of a wheel with nothing in PATH but its environment."""
+    """Run the tests of a wheel with nothing in PATH but its environment, and cat, by which joblib counts the cores."""
+    (folder / "venv/bin/cat").symlink_to(shutil.which("cat"))
     env = {"PATH": str(folder / "venv/bin"), "CC": "/no/compiler"}
     version = PROJECT["project"]["version"]
     says = f"import crmsprop; crmsprop.show_versions(); assert crmsprop.__version__ == '{version}'"
