@@ -175,7 +175,7 @@ cdef const crm_conv2d_forward *forward_kernels(const crm_conv2d *c, isize item) 
 
 
 cdef const crm_conv2d_backward *backward_kernels(const crm_conv2d *c, isize item) noexcept nogil:
-    """By shape, dtype and instruction set: behind a pool most outputs have no gradient, and are left out if that pays."""
+    """By shape, dtype and instruction set: behind a pool most outputs have no gradient; left out if that pays."""
     if few_taps(c, isa, item):
         return crm_conv2d_backward_table[isa][item == 8]
     if c.pool_h * c.pool_w > 1:
