@@ -1,6 +1,11 @@
 """What holds for all tests."""
 
+import os
 import signal
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # before anything loads OpenMP: threads that spin while they wait would take the core of the process beside this one
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_configure():
