@@ -173,8 +173,9 @@ def run(instrument, folder, *arguments, **environment):
     return subprocess.run(command, cwd=folder, env=wanted, capture_output=True, text=True, check=False)
 
 
-def run_tests(instrument, folder, *tests, **environment):
-    """Return the last line of pytest, and all that it said if a test failed."""
-    done = run(instrument, folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, **environment)
+def run_tests(instrument, folder, *tests, jobs=1, **environment):
+    """Return the last line of pytest, and all that it said if a test failed; with more jobs, processes of xdist."""
+    workers = ("-n", jobs) if jobs > 1 else ()
+    done = run(instrument, folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", *workers, *tests, **environment)
     summary = done.stdout.strip().splitlines()[-1:] or ["pytest said nothing"]
     return summary[0], "" if done.returncode == 0 else done.stdout[-8000:] + done.stderr[-8000:]

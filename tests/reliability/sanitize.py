@@ -86,7 +86,7 @@ def add_parser(subparsers):
     parser = subparsers.add_parser("sanitize", help="the kernels under sanitizers", description=__doc__)
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1, help="processes that call at once")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at once, of tests and of calls")
     parser.add_argument("--build", help="a folder to build in and keep; one that holds a build is used as it is")
     parser.add_argument("--only-calls", action="store_true", help="without the tests of the kernels")
     parser.set_defaults(run=run)
@@ -100,13 +100,13 @@ def run(options):
         if missed(instrument) or not find_planted(instrument, folder).findings:
             print(f"{instrument.name} finds no planted error")
             return 1
-        failures = "" if options.only_calls else _test(instrument, folder)
+        failures = "" if options.only_calls else _test(instrument, folder, options.jobs)
         report = call_all(instrument, folder, options.calls, options.seed, options.jobs)
     print(report)
     return int(bool(failures or report.findings))
 
 
-def _test(instrument, folder):
-    summary, failures = builds.run_tests(instrument, folder, "tests/kernels", f"--deselect={GROWS}")
+def _test(instrument, folder, jobs):
+    summary, failures = builds.run_tests(instrument, folder, "tests/kernels", f"--deselect={GROWS}", jobs=jobs)
     print(f"tests/kernels: {summary}", failures, sep="\n", flush=True)
     return failures
