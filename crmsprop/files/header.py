@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmsprop.errors import FileFormatError
-from crmsprop.files.layout import DTYPES, MAX_HEADER
+from crmsprop.files.layout import DTYPES, MAX_CONTAINERS, MAX_HEADER
 from crmsprop.files.plain import MAX_INTEGER_DIGITS
 
 Dtypes = Mapping[str, np.dtype[Any]]
@@ -47,7 +47,11 @@ def parsed(text: bytes | str, what: str) -> dict[str, Any]:
     """Return the object of a JSON text; `what` names it in errors."""
     try:
         decoded = text.decode() if isinstance(text, bytes) else text  # json would guess between UTF-8, 16 and 32
+        if (containers := decoded.count("[") + decoded.count("{")) > MAX_CONTAINERS:
+            raise FileFormatError(f"its {what} has {containers} brackets, more than the {MAX_CONTAINERS} allowed")
         value = json.loads(decoded, object_pairs_hook=_unique, parse_int=_parsed_integer)
+    except FileFormatError:
+        raise
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"its {what} is not valid JSON: {error}") from error
     if not isinstance(value, dict):

@@ -11,8 +11,10 @@ VERSION = 1
 METADATA = "__metadata__"
 NO_DIGEST = "0" * 64
 _ALIGNMENT = 64
-# Parsed JSON takes up to 30 times its text, so that a hostile header of this size costs less than half a gigabyte.
+# Parsed JSON takes up to 30 times its text, and lists and objects up to 50 times: with no more of them than this, which
+# arrays of the shortest names would fill a header with, a hostile header costs less than half a gigabyte.
 MAX_HEADER = 16 * 2**20
+MAX_CONTAINERS = 2**20
 
 DTYPES = {
     name: np.dtype(code)
@@ -46,4 +48,6 @@ def header_bytes(table: Mapping[str, NDArray[Any]], metadata: Mapping[str, str])
     text += b" " * (-(8 + len(text)) % _ALIGNMENT)
     if len(text) > MAX_HEADER:
         raise ValueError(f"the header must be at most {MAX_HEADER} bytes, config and array names make {len(text)}")
+    if (containers := text.count(b"[") + text.count(b"{")) > MAX_CONTAINERS:
+        raise ValueError(f"the header must have at most {MAX_CONTAINERS} brackets, config and arrays make {containers}")
     return len(text).to_bytes(8, "little") + text

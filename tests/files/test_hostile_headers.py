@@ -1,5 +1,6 @@
 """Headers that lie about one thing, with a right digest: each is refused for that thing."""
 
+import hashlib
 import json
 import struct
 import tracemalloc
@@ -10,8 +11,8 @@ import pytest
 from container_files import assert_same, entry, join, metadata, refusal
 
 from crmsprop.errors import FileFormatError
-from crmsprop.files import read_container
-from crmsprop.files.layout import MAX_HEADER
+from crmsprop.files import header, read_container
+from crmsprop.files.layout import MAX_CONTAINERS, MAX_HEADER
 
 
 def test_the_hostile_headers_below_are_fine_but_for_one_thing(path):
@@ -142,7 +143,7 @@ def test_hostile_metadata(path, bad, message):
         ('{"__metadata__":{},"__metadata__":{}}', "stands twice"),
         ('{"a":%s}' % ("9" * 100_000), "an integer has 100000 digits"),
         ('{"a":' * 100_000, "its header is not valid JSON"),
-        ('{"a":' + "[" * 100_000 + "]" * 100_000 + "}", "its header is not valid JSON"),
+        ('{"a":' + "[" * 1_000_000 + "]" * 1_000_000 + "}", "its header is not valid JSON"),
         ("{" + json.dumps("x" * 10**6) * 2 + "}", "its header is not valid JSON"),
     ],
 )
@@ -169,6 +170,9 @@ HEAVY = {
     "floats": lambda size: repeated("1.5", size),
     "integers": lambda size: repeated("999", size),
     "keys": lambda size: f"{{{','.join(f'{chr(34)}{i:x}{chr(34)}:0' for i in range(size // 10))}}}",
+    "dicts of floats": lambda size: repeated('{"":1.5,"a":2.5}', size),
+    "lists of floats": lambda size: repeated("[1.5,1.5,1.5]", size),
+    "nested lists of floats": lambda size: repeated("[1.5,1.5,1.5," * 60 + "0" + "]" * 60, size),
     "nested": lambda size: repeated("[" * 60 + "]" * 60, size),
     "deep": lambda size: "[" * (size // 2) + "]" * (size // 2),
     "a wide text": lambda size: f'"\U0001f600{"a" * size}"',
@@ -177,9 +181,25 @@ HEAVY = {
 
 
 @pytest.mark.parametrize("place", ["header", "config"])
+def test_more_brackets_than_any_file_needs_are_refused(path, place):
+    """Escaped, the header has none of those of the config."""
+    text = f"[{'[],' * MAX_CONTAINERS}[]]"
+    document = {"__metadata__": metadata(), "a": entry()}
+    if place == "config":
+        document["__metadata__"] = metadata(config=f'{{"a":{text}}}')
+        written = json.dumps(document).replace("[]", "\\u005b]")
+    else:
+        written = f'{json.dumps(document)[:-1]},"b":{text}}}'
+    data = join(written, bytes(4))
+    digest = hashlib.sha256(data.replace(b"a" * 64, b"0" * 64)).hexdigest()
+    assert f"its {place} has 10485" in refusal(path, data.replace(b"a" * 64, digest.encode()))
+
+
+@pytest.mark.parametrize("place", ["header", "config"])
 @pytest.mark.parametrize("heavy", HEAVY)
-def test_the_heaviest_headers_take_less_than_a_gigabyte(path, heavy, place):
+def test_the_heaviest_headers_take_less_than_a_gigabyte(path, heavy, place, monkeypatch):
     """Measured on one of a 256th of the largest: memory is in proportion, and tracemalloc sees all of it."""
+    monkeypatch.setattr(header, "MAX_CONTAINERS", MAX_CONTAINERS // 256)
     text = HEAVY[heavy](MAX_HEADER // 256)
     if place == "config":
         path.write_bytes(join({"__metadata__": metadata(config=f'{{"a":{text}}}'), "a": entry()}, bytes(4)))

@@ -94,7 +94,7 @@ def test_arrays_that_overlap_or_leave_a_gap(path, second):
         ({"a": entry("BOOL")}, b"\0\1\2\1", "booleans other than 0 and 1"),
         ({"a": [entry()]}, bytes(4), "must have a dtype, shape and data_offsets"),
         ('{"a":{},"a":{}}', b"", "stands twice"),
-        ('{"a":' * 100_000 + "1" + "}" * 100_000, b"", "not valid JSON"),
+        ('{"a":' * 500_000 + "1" + "}" * 500_000, b"", "not valid JSON"),
         ("[]", b"", "does not begin with a brace"),
     ],
 )
