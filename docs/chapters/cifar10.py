@@ -116,7 +116,7 @@ plt.show()
 # -----------------
 #
 # What follows did not run when this page was built: these are the figures of one
-# training by the command in the title, on two cores, 23 November 2026
+# training by the command in the title, on two cores, 24 November 2026
 # (`benches/RESULTS.md`).
 
 history = np.genfromtxt(
@@ -137,7 +137,7 @@ ax.legend()
 plt.show()
 
 # %%
-# After 18 epochs, 23 minutes, it classifies 90.5% of the **test** images. From the
+# After 18 epochs, 14 minutes, it classifies 90.5% of the **test** images. From the
 # twelfth epoch on the gap between the curves is what the network knows by heart: more
 # epochs alone would gain little.
 #
@@ -150,15 +150,15 @@ plt.show()
 #      - test accuracy
 #      - an epoch
 #    * - `reference`, the article's network and rates
-#      - 66.7% (mean of three seeds)
-#      - 2.2 s
+#      - 65.4% (mean of ten seeds)
+#      - 1.5 s
 #    * - `tuned`, the same network with batch normalization, augmentation, warm-up and a
 #        cosine
 #      - 80.5% (mean of three seeds)
-#      - 7.3 s
+#      - 6.5 s
 #    * - `fast`
 #      - 90.5% (one seed)
-#      - 77 s
+#      - 48 s
 #
 # `vgg16` and `resnet20` are there, too, without a figure yet. The article's program is
 # a fair baseline, not a good classifier: Keras 3 reaches 66.4% with it. Accuracy
