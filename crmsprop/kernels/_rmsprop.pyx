@@ -194,25 +194,19 @@ cdef class RMSpropArrays(Table):
 
     def check(self, list grads not None):
         """TypeError or ValueError unless `step` would take `grads`."""
-        cdef Py_ssize_t i
         self.check_ready()
-        as_long(grads, "grads", self.count)
-        for i in range(self.count):
-            self.check_unmoved(i)
-            self.take_gradient(i, grads)
+        self.take_gradients(grads)
 
     def step(self, list grads not None, double learning_rate, rule not None, list scales, n_threads):
         """Update every array in place; see reference.RMSpropArrays.step."""
         self.check_ready()
-        as_long(grads, "grads", self.count)
         as_long(scales, "scales", self.count)
         cdef int threads = team_for(n_threads, COST * self.total, blocks_of(self.total))
         read_rule(rule, &self.numbers)
         cdef Py_ssize_t i
         for i in range(self.count):
-            self.check_unmoved(i)
-            self.take_gradient(i, grads)
             self.take_rates(i, learning_rate, scales)
+        self.take_gradients(grads)  # behind all that may run Python code
         update(self.kernels(), self.arrays, self.count, self.total, &self.numbers.rule, threads)
 
     cdef int check_ready(self) except -1:
@@ -235,12 +229,20 @@ cdef class RMSpropArrays(Table):
                                      "got one that was resized")
         return 0
 
-    cdef int take_gradient(self, Py_ssize_t i, list grads) except -1:
-        cdef ndarray param = <ndarray>(<list>self.columns[0])[i]
-        cdef const char *grad = <const char *>companion(grads[i], param, self.type_number, False, "grads", i)
-        if meets_any(self.written, self.n_written, grad, np.PyArray_NBYTES(<ndarray>grads[i])):
+    cdef int take_gradients(self, list grads) except -1:
+        cdef Py_ssize_t i
+        cdef bint met = False
+        cdef ndarray param
+        cdef const char *grad
+        as_long(grads, "grads", self.count)
+        for i in range(self.count):
+            self.check_unmoved(i)
+            param = <ndarray>(<list>self.columns[0])[i]
+            grad = <const char *>companion(grads[i], param, self.type_number, False, "grads", i)
+            met = met or meets_any(self.written, self.n_written, grad, np.PyArray_NBYTES(<ndarray>grads[i]))
+            self.arrays[i].grad = grad
+        if met:  # and not before all of them are known to be arrays
             separate_lists(NAMES, (*self.columns, grads), COLUMNS)
-        self.arrays[i].grad = grad
         return 0
 
     cdef int take_rates(self, Py_ssize_t i, double learning_rate, list scales) except -1:

@@ -91,3 +91,32 @@ def test_what_never_begins_well_ends_well():
         return "alive"
 
     assert in_child(attempt) == "alive"
+
+
+@pytest.mark.parametrize("use", ["check", "step"])
+def test_gradients_are_arrays_before_any_is_compared_with_another(use):
+    """The first lies where something is written; where the second lies must not be asked of what is no array."""
+
+    def attempt():
+        params = [np.ones(3), np.ones(2)]
+        made = Arrays(params, state_of(params), [RMSpropRates()] * 2)
+        more = () if use == "check" else (0.1, RMSpropRule(), None, 1)
+        getattr(made, use)([params[0], -4294967295], *more)
+
+    assert in_child(attempt) == "TypeError: grads[1] must be a NumPy array, got int"
+
+
+def test_python_code_among_the_numbers_runs_before_the_gradients_are_taken():
+    def attempt():
+        class Scale:
+            def __float__(self):
+                grads.clear()
+                return 1.0
+
+        params, grads = [np.ones(3)], [np.ones(3)]
+        made = Arrays(params, state_of(params), [RMSpropRates()])
+        with pytest.raises(ValueError, match="grads"):
+            made.step(grads, 0.1, RMSpropRule(), [Scale()], 1)
+        return params[0].tolist()
+
+    assert in_child(attempt) == "[1.0, 1.0, 1.0]"

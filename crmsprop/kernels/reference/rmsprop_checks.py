@@ -45,8 +45,8 @@ def check_gradients(
     params: list[Array], sizes: list[int], state: RMSpropState, grads: list[Array], scales: list[float] | None
 ) -> None:
     """Every gradient fits its parameter, and every array is still what it was, before anything is changed."""
-    as_long(grads, "grads", len(params))
     as_long(scales, "scales", len(params))
+    as_long(grads, "grads", len(params))
     for i, param in enumerate(params):
         for name, arrays in {"params": params, **state._asdict()}.items():
             if arrays is not None:
