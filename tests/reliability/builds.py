@@ -98,7 +98,7 @@ def for_guidance(tools):
     library("clang", "libclang_rt.asan-x86_64.so", "apt install clang libomp-dev libclang-rt-dev")
     return Instrument(
         "libFuzzer and AddressSanitizer",
-        "clang -fsanitize=address,fuzzer-no-link -shared-libsan",
+        "clang -fsanitize=address,fuzzer-no-link",
         {
             "LD_PRELOAD": str(Path(tools) / "asan_with_fuzzer.so"),
             "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
